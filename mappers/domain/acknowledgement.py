@@ -1,0 +1,34 @@
+"""What the door decided about a message, independent of the dialect that says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mappers.domain.issues import Issue
+
+
+class Verdict(StrEnum):
+    """HL7 table 0008, original mode.
+
+    ACCEPTED: it is ours now. ERROR: do not send it again unchanged. REJECTED: nothing wrong with the
+    content that a later attempt could not mend (or MSH-9, 11, 12 are not acceptable here).
+    """
+
+    ACCEPTED = "AA"
+    ERROR = "AE"
+    REJECTED = "AR"
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """An answer to be written in the sender's dialect.
+
+    Attributes:
+        control_id: MSH-10 of the answer itself.
+        issues: become ERR segments; without values of the message.
+    """
+
+    verdict: Verdict
+    control_id: str
+    issues: tuple[Issue, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""HL7 v2 (ER7): bytes to tokens, tokens to the domain, and acknowledgements back."""
