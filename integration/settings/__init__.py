@@ -1,0 +1,32 @@
+"""What can be configured, with its default, its type and its meaning. The only reader of the environment.
+
+One `wardwire.toml`, overridden by `WARDWIRE_*` with `__` for nesting:
+`WARDWIRE_MLLP__DEFAULT__PORT=2576` is `[mllp.default] port = 2576`. No file at all is a complete setting:
+one MLLP channel on loopback, results in the embedded store, readable at `/fhir`.
+"""
+
+from integration.settings.loading import Settings, as_environment, load, refuse_unsafe
+from integration.settings.reference import describe, example_toml
+from integration.settings.sections import (
+    ChannelSettings,
+    MllpSettings,
+    StoreSettings,
+    TlsSettings,
+    WebSettings,
+    is_loopback,
+)
+
+__all__ = [
+    "ChannelSettings",
+    "MllpSettings",
+    "Settings",
+    "StoreSettings",
+    "TlsSettings",
+    "WebSettings",
+    "as_environment",
+    "describe",
+    "example_toml",
+    "is_loopback",
+    "load",
+    "refuse_unsafe",
+]

@@ -1,0 +1,193 @@
+"""From a file and the environment to settings that can run safely."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from integration.errors import SettingsInvalid
+from integration.settings.sections import (
+    AuditSettings,
+    ChannelSettings,
+    EngineSettings,
+    MllpSettings,
+    SecuritySettings,
+    StoreSettings,
+    WebSettings,
+    is_loopback,
+)
+
+FILE_NAME = "wardwire.toml"
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WARDWIRE_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    web: WebSettings = Field(default=WebSettings(), description="The HTTP server.")
+    store: StoreSettings = Field(default=StoreSettings(), description="Where everything is kept.")
+    engine: EngineSettings = Field(default=EngineSettings(), description="The durable execution engine.")
+    security: SecuritySettings = Field(default=SecuritySettings(), description="Keys.")
+    audit: AuditSettings = Field(default=AuditSettings(), description="The audit trail.")
+    mllp: dict[str, MllpSettings] = Field(
+        default={"default": MllpSettings()}, description="MLLP listeners by name."
+    )
+    channels: dict[str, ChannelSettings] = Field(
+        default={"default": ChannelSettings()}, description="Feeds by name."
+    )
+
+    @field_validator("channels")
+    @classmethod
+    def _default_channel(cls, channels: dict[str, ChannelSettings]) -> dict[str, ChannelSettings]:
+        return {"default": ChannelSettings(), **channels}
+
+    @model_validator(mode="after")
+    def _references(self) -> Settings:
+        for name, listener in self.mllp.items():
+            if listener.channel not in self.channels:
+                raise ValueError(f"mllp.{name}.channel names no channel; add [channels.{listener.channel}]")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment outranks the file; nothing else is read."""
+        file = settings_cls.model_config.get("toml_file")
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
+        return init_settings, env_settings, toml
+
+    @property
+    def data_folder(self) -> Path:
+        """Where files live that have no setting of their own."""
+        if self.store.url.startswith("sqlite:///"):
+            return Path(self.store.url.removeprefix("sqlite:///")).parent
+        return Path("wardwire-data")
+
+    @property
+    def blobs(self) -> Path:
+        """Folder of encrypted payloads."""
+        return self.store.blobs or self.data_folder / "blobs"
+
+    @property
+    def key_file(self) -> Path:
+        """The key file."""
+        return self.security.key_file or self.data_folder / "keys.json"
+
+    @property
+    def engine_url(self) -> str:
+        """Database of the durable engine: never the same SQLite file as the store's."""
+        if self.engine.url:
+            return self.engine.url
+        if self.store.url.startswith("sqlite:///"):
+            return f"sqlite:///{self.data_folder / 'engine.sqlite'}"
+        return self.store.url
+
+    @property
+    def public_base(self) -> str:
+        """URL of the web server as others write it, without a slash at the end."""
+        if self.web.public_base:
+            return self.web.public_base.rstrip("/")
+        scheme = "https" if self.web.tls.certificate else "http"
+        return f"{scheme}://{self.web.host}:{self.web.port}"
+
+    @property
+    def duplicate_window(self) -> timedelta:
+        """How long a resend is recognised."""
+        return timedelta(hours=self.store.duplicate_window_hours)
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read the settings file and the environment, and refuse what cannot run safely.
+
+    Args:
+        path: settings file; None looks at `WARDWIRE_CONFIG`, then `wardwire.toml` here, then does without.
+
+    Raises:
+        SettingsInvalid: a file that is missing or no TOML, an unknown or wrong setting, an unsafe listener.
+            The text names every wrong setting and never its value.
+    """
+    named = path or (Path(os.environ["WARDWIRE_CONFIG"]) if os.environ.get("WARDWIRE_CONFIG") else None)
+    if named is not None and not named.is_file():
+        raise SettingsInvalid(f"settings file {named} is not there")
+    file = named or (Path(FILE_NAME) if Path(FILE_NAME).is_file() else None)
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    try:
+        settings = FromFile()
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(f"{file} is no TOML: {error}") from error
+    except ValidationError as error:
+        raise SettingsInvalid("\n".join(_explain(error))) from None
+    refuse_unsafe(settings)
+    return settings
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    for problem in error.errors(include_input=False, include_url=False):
+        place = ".".join(str(part) for part in problem["loc"]) or "settings"
+        yield f"{place}: {problem['msg']}"
+
+
+def refuse_unsafe(settings: Settings) -> None:
+    """Off loopback needs TLS and authentication, or a written acceptance.
+
+    Raises:
+        SettingsInvalid: names every unsafe listener and the settings that mend it.
+    """
+    problems = list(_unsafe(settings))
+    if problems:
+        raise SettingsInvalid("\n".join(problems))
+
+
+def _unsafe(settings: Settings) -> Iterator[str]:
+    for name, listener in settings.mllp.items():
+        if is_loopback(listener.host) or listener.tls.certificate or listener.plaintext == "accepted":
+            continue
+        yield (
+            f"mllp.{name}: listening on {listener.host} without TLS is refused; set mllp.{name}.tls.certificate"
+            f' and .key, or mllp.{name}.plaintext = "accepted" if the network itself is protected'
+        )
+    web = settings.web
+    if not is_loopback(web.host):
+        if not (web.tls.certificate or web.behind_proxy):
+            yield (
+                f"web: listening on {web.host} without TLS is refused; set web.tls.certificate and .key, "
+                "or web.behind_proxy = true behind a TLS-terminating proxy"
+            )
+        if not web.token_file:
+            yield f"web: listening on {web.host} without authentication is refused; set web.token_file"
+
+
+def as_environment(settings: Mapping[str, Any], prefix: str = "WARDWIRE") -> dict[str, str]:
+    """Nested settings as environment variables, for child processes and tests."""
+    flat: dict[str, str] = {}
+    for key, value in settings.items():
+        name = f"{prefix}_{key.upper()}" if prefix == "WARDWIRE" else f"{prefix}__{key.upper()}"
+        if isinstance(value, Mapping):
+            flat.update(as_environment(value, name))
+        else:
+            flat[name] = str(value)
+    return flat

@@ -1,0 +1,198 @@
+"""The tables of the settings file: every setting with its type, default and meaning."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+MEBIBYTE = 2**20
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _zone(name: str | None) -> str | None:
+    if name is not None:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("not an IANA time zone, write for example Europe/Rome") from error
+    return name
+
+
+class Section(BaseModel):
+    """A table of the settings file; unknown keys are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TlsSettings(Section):
+    """Certificates of a listener or of a client."""
+
+    certificate: Path | None = Field(default=None, description="PEM file with the certificate chain.")
+    key: Path | None = Field(default=None, description="PEM file with the private key.")
+    ca: Path | None = Field(
+        default=None, description="PEM file with the authorities that may sign the other side's certificate."
+    )
+    require_client: bool = Field(
+        default=False, description="Mutual TLS: refuse peers without a certificate signed by `ca`."
+    )
+
+
+class WebSettings(Section):
+    """The HTTP server: read face, pages, health, metrics."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on.")
+    public_base: str | None = Field(
+        default=None,
+        description="URL under which others reach this server, for links; else http://host:port.",
+    )
+    workers: int = Field(default=2, ge=1, description="Worker processes.")
+    threads: int = Field(default=8, ge=1, description="Threads in each worker process.")
+    max_body_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest request body in bytes.")
+    token_file: Path | None = Field(
+        default=None,
+        description="File of accepted bearer tokens, one `name:sha256-hex-of-token` a line. "
+        "Demanded from every caller when set; must be set to listen off loopback.",
+    )
+    tls: TlsSettings = Field(default=TlsSettings(), description="TLS of this server.")
+    behind_proxy: bool = Field(
+        default=False,
+        description="A proxy on this machine terminates TLS: trust its X-Forwarded-* headers.",
+    )
+
+
+class StoreSettings(Section):
+    """Where everything is kept."""
+
+    url: str = Field(
+        default="sqlite:///wardwire-data/wardwire.sqlite",
+        description="Database: sqlite:///path or postgresql+psycopg://user@host/name.",
+    )
+    blobs: Path | None = Field(
+        default=None, description="Folder of encrypted payloads; else `blobs` beside the SQLite file."
+    )
+    inline_bytes: int = Field(
+        default=4096, ge=0, description="Payloads up to this many bytes stay in their row, encrypted."
+    )
+    duplicate_window_hours: int = Field(
+        default=168,
+        ge=1,
+        description="How long a resent message is recognised as one that was answered before.",
+    )
+
+
+class EngineSettings(Section):
+    """The durable execution engine."""
+
+    url: str | None = Field(
+        default=None,
+        description="Its own database; else `engine.sqlite` beside the store, or the store's server.",
+    )
+    executor: str | None = Field(
+        default=None, description="Stable name of this worker, unique among workers; else the host's name."
+    )
+    concurrency: int = Field(default=8, ge=1, description="Messages that one worker processes at a time.")
+    polling_seconds: float = Field(default=0.05, gt=0, description="Pause between looks at the queue.")
+    max_attempts: int = Field(default=8, ge=1, description="Attempts at one message before it is parked.")
+
+
+class SecuritySettings(Section):
+    """Keys and what protects them."""
+
+    key_file: Path | None = Field(
+        default=None,
+        description="File with the payload, digest and checkpoint keys (mode 0600); made at first start. "
+        "Else `keys.json` beside the SQLite file. Keep a copy apart: without it nothing stored can be read.",
+    )
+
+
+class AuditSettings(Section):
+    """The audit trail."""
+
+    checkpoint_file: Path | None = Field(
+        default=None, description="Append signed checkpoints to this file; put it on another machine or WORM."
+    )
+    checkpoint_minutes: int = Field(default=60, ge=1, description="Minutes between checkpoints.")
+    organization: str | None = Field(
+        default=None, description="Name of the organization on whose behalf Wardwire acts, for Provenance."
+    )
+
+
+class MllpSettings(Section):
+    """One MLLP listener."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=2575, ge=0, le=65535, description="Port to listen on (IANA: 2575).")
+    channel: str = Field(default="default", description="Channel that its messages belong to.")
+    plaintext: Literal["refused", "accepted"] = Field(
+        default="refused", description="Listening off loopback without TLS must be accepted in writing here."
+    )
+    tls: TlsSettings = Field(default=TlsSettings(), description="TLS of this listener.")
+    peers: tuple[str, ...] = Field(
+        default=(), description="Addresses or networks (CIDR) that may connect; empty means all."
+    )
+    max_message_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest message in bytes.")
+    budget_bytes: int = Field(
+        default=256 * MEBIBYTE, ge=1024, description="Bytes of unanswered messages over all connections."
+    )
+    max_connections: int = Field(default=1000, ge=1, description="Open connections; more are closed at once.")
+    idle_seconds: float = Field(default=600.0, gt=0, description="Close a connection silent for so long.")
+    message_seconds: float = Field(
+        default=60.0, gt=0, description="Time from a message's first byte to its last."
+    )
+
+
+class ChannelSettings(Section):
+    """What is agreed about one feed."""
+
+    time_zone: Annotated[str | None, AfterValidator(_zone)] = Field(
+        default=None,
+        description="IANA zone of times without offset; without it such times are cut to their date.",
+    )
+    character_set: str | None = Field(
+        default=None, description="Table 0211 code to use when MSH-18 is empty, e.g. 8859/1."
+    )
+    character_set_override: str | None = Field(
+        default=None,
+        description="Table 0211 code to use whatever MSH-18 says, for senders whose MSH-18 lies.",
+    )
+    assigners: dict[str, str] = Field(
+        default={}, description="Local name space (HD.1) to URI, e.g. LAB = 'urn:oid:1.2.3'."
+    )
+    code_systems: dict[str, str] = Field(
+        default={}, description="Local coding system (CWE.3) to URI, e.g. L = 'http://lab.example/codes'."
+    )
+    patient_assigners: tuple[str, ...] = Field(
+        default=(),
+        description="Assigners (URI or HD.1), best first, that decide which PID-3 names the patient.",
+    )
+    order_assigner: str | None = Field(
+        default=None, description="Scope of order numbers that carry no assigner; else MSH-4, then MSH-3."
+    )
+    unit_aliases: dict[str, str] = Field(
+        default={}, description="Reported unit to UCUM, looked up before the shipped table."
+    )
+    text_numbers: bool = Field(
+        default=False, description="Read ST results that are numbers and have a unit as quantities."
+    )
+    processing_ids: tuple[Literal["P", "T", "D"], ...] = Field(
+        default=("P", "T", "D"),
+        description="MSH-11 values to accept; others get AR. Results of T and D are labelled HTEST.",
+    )
+    same_id_other_content: Literal["refuse", "process"] = Field(
+        default="refuse",
+        description="A known MSH-10 with other content: refuse (AE, bytes kept, alarm) or process it.",
+    )
