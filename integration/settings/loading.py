@@ -167,8 +167,8 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         if is_loopback(listener.host) or listener.tls.certificate or listener.plaintext == "accepted":
             continue
         yield (
-            f"mllp.{name}: listening on {listener.host} without TLS is refused; set mllp.{name}.tls.certificate"
-            f' and .key, or mllp.{name}.plaintext = "accepted" if the network itself is protected'
+            f"mllp.{name}: listening on {listener.host} without TLS is refused; set mllp.{name}.tls"
+            f'.certificate and .key, or mllp.{name}.plaintext = "accepted" if the network itself is protected'
         )
     web = settings.web
     if not is_loopback(web.host):
