@@ -1,0 +1,162 @@
+"""What the store takes and hands out: frozen records. No database type leaves or enters through them.
+
+Knows the domain and the states; nothing of SQL, keys or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from integration.states import MessageState
+from mappers.domain.acknowledgement import Verdict
+from mappers.domain.issues import Issue
+
+
+class SameId(StrEnum):
+    """What a channel wants done with a message whose control id was used before for other content.
+
+    REFUSE keeps it and answers AE; PROCESS keeps it and processes it as a message of its own. Both raise
+    the alarm in the audit trail.
+    """
+
+    REFUSE = "refuse"
+    PROCESS = "process"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A message as it stands before the store, with what the door decided about it.
+
+    Attributes:
+        channel: name of the configured way in.
+        peer: who connected, e.g. "10.1.2.3:50123" or the subject of its certificate.
+        raw: the bytes as received, verbatim.
+        received_at: aware; kept as UTC.
+        control_id: MSH-10; empty when the message has none, then its digest stands in.
+        sender: "MSH-3|MSH-4" as sent.
+        trigger: MSH-9 as sent.
+        version: MSH-12.1.
+        processing_id: MSH-11.1.
+        order_key: messages of one key are processed in the order of their commits.
+        unstable: (start, end) byte offsets in `raw` that a resend may change (MSH-7), left out of the
+            resend digest; None when nothing is left out.
+        verdict: what the door decided; anything but ACCEPTED is kept as refused and never processed.
+        issues: why, and what was forgiven; without values of the message.
+        same_id: what the channel wants done when this control id was used before for other content.
+    """
+
+    channel: str
+    peer: str
+    raw: bytes
+    received_at: datetime
+    control_id: str = ""
+    sender: str = ""
+    trigger: str = ""
+    version: str = ""
+    processing_id: str = ""
+    order_key: str = ""
+    unstable: tuple[int, int] | None = None
+    verdict: Verdict = Verdict.ACCEPTED
+    issues: tuple[Issue, ...] = field(default=())
+    same_id: SameId = SameId.REFUSE
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What the door promises once it is on disk.
+
+    Attributes:
+        message_id: of the stored message; of the earlier one when this is a resend.
+        verdict: the answer; of the earlier message when this is a resend.
+        issues: become ERR segments.
+        duplicate: this was a resend, nothing new was stored but its audit record.
+    """
+
+    message_id: str
+    verdict: Verdict
+    issues: tuple[Issue, ...] = field(default=())
+    duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage:
+    """A message as the store has it.
+
+    Attributes:
+        id: UUIDv7 text; sorts by time of arrival.
+        seq: position among all commits of this store, monotone.
+        received_at: UTC, RFC 3339 text with microseconds; so are the other times.
+        size: of the bytes as received.
+        digest: keyed digest of the bytes as received, "key id:hex".
+        reason: code of why it is in its state, e.g. "same-id-other-content"; never text of the message.
+        attempts: how often a worker took it since it arrived or was replayed.
+        replays: how often it was put back to RECEIVED; makes each run's workflow id its own.
+        dispatched_at: when it was handed to the engine; None while it is not.
+        parent_id: the earlier message with the same control id and other content.
+        raw: the bytes as received; None in listings, which never decrypt.
+    """
+
+    id: str
+    seq: int
+    channel: str
+    peer: str
+    sender: str
+    control_id: str
+    trigger: str
+    version: str
+    processing_id: str
+    received_at: str
+    size: int
+    digest: str
+    order_key: str
+    state: MessageState
+    verdict: Verdict
+    issues: tuple[Issue, ...]
+    reason: str | None
+    attempts: int
+    replays: int
+    dispatched_at: str | None
+    finished_at: str | None
+    parent_id: str | None
+    raw: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFilter:
+    """Which messages to list; what is None does not restrict.
+
+    Attributes:
+        since: received at or after this moment; aware.
+        until: received before this moment; aware.
+        before: only messages with a smaller `seq`: the cursor of the next page.
+        limit: how many at most, newest first.
+    """
+
+    state: MessageState | None = None
+    channel: str | None = None
+    control_id: str | None = None
+    sender: str | None = None
+    order_key: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Undispatched:
+    """A committed message that the engine has not been handed yet, oldest first.
+
+    Attributes:
+        seq: monotone; serves as the priority that keeps the order within `order_key`.
+        replays: part of the workflow id, so that a replay is a run of its own.
+    """
+
+    message_id: str
+    seq: int
+    order_key: str
+    channel: str
+    trigger: str
+    replays: int
