@@ -86,10 +86,11 @@ class StoredMessage:
 
     Attributes:
         id: UUIDv7 text; sorts by time of arrival.
-        seq: position among all commits of this store, monotone.
+        seq: of the audit record that admitted it: its place in the order of all commits, monotone.
         received_at: UTC, RFC 3339 text with microseconds; so are the other times.
         size: of the bytes as received.
         digest: keyed digest of the bytes as received, "key id:hex".
+        order_key: keyed digest of the arrival's order key (which may name a patient); empty when that was.
         reason: code of why it is in its state, e.g. "same-id-other-content"; never text of the message.
         attempts: how often a worker took it since it arrived or was replayed.
         replays: how often it was put back to RECEIVED; makes each run's workflow id its own.
@@ -130,18 +131,16 @@ class MessageFilter:
     Attributes:
         since: received at or after this moment; aware.
         until: received before this moment; aware.
-        before: only messages with a smaller `seq`: the cursor of the next page.
+        before: only messages with a smaller id: the cursor of the next page.
         limit: how many at most, newest first.
     """
 
     state: MessageState | None = None
     channel: str | None = None
     control_id: str | None = None
-    sender: str | None = None
-    order_key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before: int | None = None
+    before: str | None = None
     limit: int = 100
 
 

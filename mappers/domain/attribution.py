@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from mappers.domain.coding import Coding
 from mappers.domain.times import Moment
@@ -42,3 +44,38 @@ class Software:
 
     name: str
     version: str
+
+
+class AuditOutcome(StrEnum):
+    """FHIR audit-event-outcome."""
+
+    SUCCESS = "0"
+    MINOR_FAILURE = "4"
+    SERIOUS_FAILURE = "8"
+    MAJOR_FAILURE = "12"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """Something that happened and must stay provable: ids, codes, counts, keyed digests; no patient data.
+
+    Attributes:
+        kind: what happened, "noun.participle": "message.received", "result.written".
+        at: UTC instant.
+        actor: who did it: a peer, a role of Wardwire ("worker"), or a named user ("user:ada").
+        message_id: the message it is about.
+        resource: the FHIR resource it is about, "Observation/<id>/_history/2".
+        details: what else belongs to it; keys are ASCII.
+    """
+
+    kind: str
+    at: Moment
+    actor: str
+    outcome: AuditOutcome = AuditOutcome.SUCCESS
+    message_id: str | None = None
+    resource: str | None = None
+    details: Mapping[str, str | int | bool | None | tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.at.text.endswith("Z"):
+            raise ValueError("an audit event happens at an instant in UTC")
