@@ -74,7 +74,7 @@ class AuditEvent:
     outcome: AuditOutcome = AuditOutcome.SUCCESS
     message_id: str | None = None
     resource: str | None = None
-    details: Mapping[str, str | int | bool | None | tuple[str, ...]] = field(default_factory=dict)
+    details: Mapping[str, str | int | bool | tuple[str, ...] | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.at.text.endswith("Z"):
