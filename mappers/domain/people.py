@@ -52,6 +52,7 @@ class Organization:
 
     name: str | None = None
     identifiers: tuple[Identifier, ...] = field(default=())
+    addresses: tuple[Address, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,15 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class SampledData:
-    """A series of samples (NA): `data` blank-separated, channels interleaved; E marks a missing sample."""
+    """A series of samples (NA): `data` blank-separated, channels interleaved; E marks a missing sample.
+
+    Attributes:
+        unit: a quantity without a number, the unit of all samples.
+    """
 
     data: str
     dimensions: int
+    unit: Quantity | None = None
 
 
 #: What OBX-5 may mean (standards: v2-to-FHIR, OBX[Observation], table 0125).
@@ -155,12 +160,15 @@ class Specimen:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One result that the sender sent as OBX. `value` None needs an `absent_reason` unless cancelled.
+    """One result that the sender sent as OBX.
+
+    Without `value` and `components` there is an `absent_reason`, unless it was cancelled or deleted.
 
     Attributes:
         status: FHIR observation-status.
         absent_reason: FHIR data-absent-reason code.
-        components: further values of one OBX (repeats of OBX-5), each with its own value.
+        components: all values of an OBX whose OBX-5 repeats; `value` is None then (FHIR obs-7).
+        unit: the reported unit where the value cannot carry it: a text, or no value at all.
         origins: labels of the OBX segments joined in it.
     """
 
@@ -171,6 +179,7 @@ class Measurement:
     value: Value | None = None
     absent_reason: str | None = None
     components: tuple[Value, ...] = field(default=())
+    unit: Quantity | None = None
     interpretations: tuple[Concept, ...] = field(default=())
     reference_ranges: tuple[ReferenceRange, ...] = field(default=())
     effective: Moment | Period | None = None
