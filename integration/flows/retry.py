@@ -1,0 +1,37 @@
+"""What a failed attempt means: one table from exception type to verdict, total over all that we raise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from integration import errors
+from integration.states import Attempt
+from mappers.domain.issues import Refused
+
+#: RETRY: the same attempt may succeed later. PARK: only a human can decide.
+VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
+    {
+        errors.StoreUnavailable: Attempt.RETRY,
+        errors.Conflict: Attempt.PARK,
+        errors.Unreadable: Attempt.PARK,
+        errors.BlobCorrupt: Attempt.PARK,
+        errors.NotFound: Attempt.PARK,
+        errors.AuditBroken: Attempt.PARK,
+        errors.SettingsInvalid: Attempt.PARK,
+        Refused: Attempt.PARK,
+    }
+)
+
+
+def verdict(error: Exception) -> Attempt:
+    """The verdict on an error; a type that the table does not know is a bug and parks."""
+    for kind in type(error).__mro__:
+        if kind in VERDICTS:
+            return VERDICTS[kind]
+    return Attempt.PARK
+
+
+def delay_seconds(attempt: int) -> float:
+    """Pause before the next attempt: 1 s doubling to 5 minutes. `attempt` counts from 1."""
+    return float(min(300, 2 ** min(attempt - 1, 9)))
