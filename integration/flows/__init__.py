@@ -1,1 +1,1 @@
-"""One readable function a story. Flows know the domain, the dialects, the store and their ports; no sockets."""
+"""One function a story. Flows know the domain, the dialects, the store and their ports; no sockets."""
