@@ -49,7 +49,9 @@ def test_the_listener_loads_no_model_library() -> None:
 
 def test_the_web_server_loads_no_model_library() -> None:
     """All that `wardwire web` imports does without torch, librosa and document readers."""
-    assert {"wanted": [], "loaded": []} == _probe("integration.cli.roles", "integration.wiring", "integration.web")
+    assert {"wanted": [], "loaded": []} == _probe(
+        "integration.cli.roles", "integration.wiring", "integration.web"
+    )
 
 
 def test_the_probe_sees_an_attempt() -> None:

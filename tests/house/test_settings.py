@@ -54,7 +54,9 @@ def test_the_example_says_the_defaults(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_the_example_is_toml_as_it_stands() -> None:
     """The file can be copied and used without a change."""
-    assert all(table == {} or isinstance(table, dict) for table in tomllib.loads(EXAMPLE.read_text()).values())
+    assert all(
+        table == {} or isinstance(table, dict) for table in tomllib.loads(EXAMPLE.read_text()).values()
+    )
 
 
 @pytest.mark.parametrize("name", ["store.url", "store.blobs", "web.port", "mllp.*.port"])

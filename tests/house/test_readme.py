@@ -1,0 +1,89 @@
+"""README tells the truth: its commands exist, its blocks can be run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cache
+
+import click
+import pytest
+
+from integration.cli.main import COMMANDS, wardwire
+from tests.house.tree import ROOT, documents, relative
+
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:wardwire|make) [^`]+)`")
+
+
+@cache
+def make_targets() -> frozenset[str]:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^\.PHONY: (\w+)$", text, re.MULTILINE))
+
+
+def commands_shown() -> list[tuple[str, str]]:
+    """(document, command line) of every `wardwire` and `make` command in the documents."""
+    shown = []
+    for document in documents():
+        text = document.read_text(encoding="utf-8")
+        lines = [line.split("#")[0].strip() for block in BLOCK.findall(text) for line in block.splitlines()]
+        lines += INLINE.findall(text)
+        shown += [
+            (relative(document), line.rstrip("& "))
+            for line in lines
+            if line.startswith(("wardwire ", "make ")) and "NAME" not in line.split()[:2]
+        ]
+    return shown
+
+
+@pytest.mark.parametrize(("document", "line"), commands_shown(), ids=lambda value: value)
+def test_a_command_that_is_shown_exists(document: str, line: str) -> None:
+    """Every make target, subcommand and option that a document shows is there."""
+    program, *words = shlex.split(line)
+    if program == "make":
+        assert [] == [
+            word
+            for word in words
+            if "=" not in word and not word.startswith("-") and word not in make_targets()
+        ]
+    else:
+        _check_wardwire(words)
+
+
+def _check_wardwire(words: list[str]) -> None:
+    context = click.Context(wardwire)
+    command: click.Command = wardwire
+    for word in words:
+        if word in {">", "|"}:
+            break
+        if isinstance(command, click.Group) and not word.startswith("-"):
+            found = command.get_command(context, word.rstrip(","))
+            assert found is not None, f"no command {word}"
+            command = found
+        elif word.startswith("--") and word != "--help":
+            options = {name for parameter in command.params for name in parameter.opts}
+            assert word.partition("=")[0] in options, f"{command.name} has no option {word}"
+
+
+def test_readme_names_every_command() -> None:
+    """The command table leaves none out."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    assert [] == [name for name in COMMANDS if f"`wardwire {name}" not in text]
+
+
+def test_the_two_commands_come_first() -> None:
+    """A newcomer's first two blocks are the demo and the tests."""
+    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+
+    assert ["make demo\n", "make test\n"] == blocks[:2]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    """`--help` of each command shows how it is used."""
+    command = wardwire.get_command(click.Context(wardwire), name)
+
+    assert command is not None
+    assert f"wardwire {name}" in command.get_help(click.Context(command, info_name=name))
