@@ -19,7 +19,7 @@ FIRST :=
 # Extras of the distribution that the tests need.
 EXTRAS := postgres
 
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 INSTALL := $(PIP) install --constraint deploy/constraints.txt
 PINS := pyproject.toml deploy/constraints.txt
 ENGINE := $(VENV)/.engine-installed
