@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 _DATE_TIME = re.compile(
-    r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])"
-    r"(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d))?)?)?"
+    r"(?!0000)\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01])"
+    r"(T([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?(Z|[+-]((0\d|1[0-3]):[0-5]\d|14:00)))?)?)?"
 )
+_EVERY_MONTH_HAS = "28"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,8 @@ class Moment:
     def __post_init__(self) -> None:
         if not _DATE_TIME.fullmatch(self.text):
             raise ValueError("not a FHIR dateTime")
+        if self.text[8:10] > _EVERY_MONTH_HAS:
+            _check_calendar(self.text[:10])
 
     @property
     def date(self) -> str:
@@ -37,6 +41,13 @@ class Moment:
 
     def __str__(self) -> str:
         return self.text
+
+
+def _check_calendar(day: str) -> None:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise ValueError("not a day of the calendar") from None
 
 
 @dataclass(frozen=True, slots=True)

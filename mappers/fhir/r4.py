@@ -1,0 +1,104 @@
+"""FHIR R4: what is valid, and how it is written down. The only importer of fhir.resources.
+
+Its R4B models are structurally R4 for the types of Wardwire. What they let pass (codes of required
+bindings, reference targets, invariants, narrative, check digits) is judged by `shapes`, so that nothing
+invalid can be written. Knows nothing of the domain's results and nothing of HL7 v2.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mappers.domain.issues import Issue, IssueCode, Severity
+from mappers.fhir.codec import decode, encode
+from mappers.fhir.shapes import Walk
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+__all__ = ["decode", "encode", "is_valid", "validate"]
+
+Node = dict[str, Any]
+
+_NAME = re.compile(r"[A-Za-z_]{1,64}")
+
+
+def validate(resource: Node) -> tuple[Issue, ...]:
+    """Judge one resource or Bundle: every issue with its FHIRPath, none with a value.
+
+    Our own checks speak first, in R4's words; where they find no error, fhir.resources has the last word.
+
+    Args:
+        resource: plain JSON data; numbers as Decimal or int.
+
+    Returns:
+        Errors, which forbid writing it, and warnings, which do not.
+    """
+    walk = Walk()
+    name = resource.get("resourceType")
+    root = name if isinstance(name, str) and _NAME.fullmatch(name) else "Resource"
+    try:
+        walk.resource(resource, root)
+        if not walk.faults:
+            walk.issues += _library_issues(root, resource)
+    except RecursionError:
+        text = "nested too deeply"
+        return (Issue(Severity.ERROR, IssueCode.TOO_COSTLY, root, text),)
+    return tuple(walk.issues)
+
+
+def is_valid(resource: Node) -> bool:
+    """Whether nothing forbids writing this resource."""
+    return not any(issue.severity in {Severity.ERROR, Severity.FATAL} for issue in validate(resource))
+
+
+@cache
+def _model(name: str) -> type[BaseModel] | None:
+    """The model of a resource type, imported when first needed; None where R4B no longer has it."""
+    try:
+        module = import_module(f"fhir.resources.R4B.{name.lower()}")
+    except ModuleNotFoundError:
+        return None
+    model: type[BaseModel] = getattr(module, name)
+    return model
+
+
+def _library_issues(name: str, resource: Node) -> list[Issue]:
+    """What fhir.resources refuses. Its own texts repeat the input, so that none of them is used."""
+    model = _model(name)
+    if model is None:
+        text = "no model of this resource type: its structure is not checked"
+        return [Issue(Severity.WARNING, IssueCode.NOT_SUPPORTED, name, text)]
+    try:
+        model.model_validate(resource)
+    except ValueError as error:  # pydantic.ValidationError is one
+        return _translated(name, error)
+    except (AttributeError, KeyError, TypeError):
+        return [_issue(name, "fhir.resources cannot read this resource")]
+    return []
+
+
+def _translated(name: str, error: ValueError) -> list[Issue]:
+    details = getattr(error, "errors", None)
+    if details is None:
+        return [_issue(name, "fhir.resources refuses this resource")]
+    found = details(include_url=False, include_context=False, include_input=False)
+    return [_issue(_path(name, detail["loc"]), f"fhir.resources: {detail['type']}") for detail in found]
+
+
+def _path(name: str, location: tuple[int | str, ...]) -> str:
+    """A FHIRPath of the names that R4 may know; an unknown name is the sender's text and stays out."""
+    path = name
+    for step in location:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif _NAME.fullmatch(step):
+            path += f".{step}"
+    return path
+
+
+def _issue(path: str, text: str) -> Issue:
+    return Issue(Severity.ERROR, IssueCode.STRUCTURE, path, text)
