@@ -36,8 +36,8 @@ class BatchedMessage:
 def split_batch(raw: bytes) -> Mapped[tuple[BatchedMessage, ...]]:
     """The messages of a file in order; bytes without any MSH come back as one message for `parse` to refuse.
 
-    Issues are about the file: counts that do not agree (the standard wants such a file rejected as a whole) and
-    lines that belong to no message.
+    Issues are about the file: counts that do not agree (the standard wants such a file rejected as a whole)
+    and lines that belong to no message.
     """
     marks = tuple(_marks(raw))
     if not any(name == b"MSH" for _, name in marks):

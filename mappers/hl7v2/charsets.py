@@ -1,7 +1,7 @@
 """Character sets of MSH-18 (table 0211): which Python codec reads a message, and in which order to try.
 
-Decoding is always strict: a byte that does not decode refuses the message. Knows the channel's agreements, not
-how a message is cut into lines.
+Decoding is always strict: a byte that does not decode refuses the message. Knows the channel's agreements,
+not how a message is cut into lines.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def candidates(raw: bytes, declared: tuple[str, ...], channel: Channel) -> tuple
         raw: the message.
         declared: repeats of MSH-18, blanks stripped; the first is the default set, the others are reached by
             ISO 2022 escape sequences only.
-        channel: its `character_set_override` is final; its `character_set` serves where MSH-18 is empty or wrong.
+        channel: its `character_set_override` is final; its `character_set` serves where MSH-18 is empty or
+        wrong.
 
     Raises:
         Refused: UTF-16/32, or a name that no codec reads and the channel has no set of its own.

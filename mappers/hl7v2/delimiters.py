@@ -15,7 +15,7 @@ _ROLES: Final = ("component", "repetition", "escape", "subcomponent", "truncatio
 
 @dataclass(frozen=True, slots=True)
 class Delimiters:
-    """The characters that structure one message; an empty text means that the message has no such delimiter."""
+    """The characters that structure one message; an empty text stands for one that it does not have."""
 
     field: str = "|"
     component: str = "^"
@@ -42,9 +42,9 @@ def usable(character: str) -> bool:
 def read_delimiters(field: str, encoding_characters: str) -> tuple[Delimiters, tuple[str, ...]]:
     """Delimiters from MSH-1 (which the caller has found usable) and MSH-2, with what was forgiven.
 
-    A missing delimiter is absent from the message, not replaced by the usual one: text may hold that character.
-    Two faults of senders are mended because they are unambiguous: a doubled character (a backslash escaped
-    twice by a programming language) counts once, and `^~&` lost its backslash.
+    A missing delimiter is absent from the message, not replaced by the usual one: text may hold that
+    character. Two faults of senders are mended because they are unambiguous: a doubled character (a
+    backslash escaped twice by a programming language) counts once, and `^~&` lost its backslash.
     """
     problems: list[str] = []
     characters = "".join(dict.fromkeys(encoding_characters))

@@ -1,7 +1,7 @@
 """The envelope of a message, read in microseconds for the door: MSH and what orders and routes it.
 
-Works on bytes and on the first KiB alone; nothing is decoded but byte for byte (latin-1), so that an answer can
-echo a field exactly. Decides nothing and never raises on bytes that hold an MSH.
+Works on bytes and on the first KiB alone; nothing is decoded but byte for byte (latin-1), so that an answer
+can echo a field exactly. Decides nothing and never raises on bytes that hold an MSH.
 """
 
 from __future__ import annotations

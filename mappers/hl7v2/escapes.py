@@ -1,7 +1,8 @@
 r"""Escape sequences of HL7 v2 text (chapter 2, "Use of escape sequences in text fields"), both ways.
 
-Text is unescaped after it was split, once. Formatting commands (`\.br\` …) are read in every text type, not in FT
-alone: senders put them into TX and ST too, and no sender means the letters. Knows nothing of segments.
+Text is unescaped after it was split, once. Formatting commands (`\.br\` …) are read in every text type, not
+in FT alone: senders put them into TX and ST too, and no sender means the letters. Knows nothing of
+segments.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Segments, fields, repetitions, components: split late, unescaped after splitting, once.
 
-Text is kept as it came. A value read is what was meant: escapes resolved, control characters (which FHIR cannot
-carry) left out, HL7 null (`""`) as an empty text that `null` tells from an absent one. Large segments (a document
-of tens of megabytes in OBX-5) are walked by offsets and never copied whole. Knows nothing of meaning.
+Text is kept as it came. A value read is what was meant: escapes resolved, control characters (which FHIR
+cannot carry) left out, HL7 null (`""`) as an empty text that `null` tells from an absent one. Large
+segments (a document of tens of megabytes in OBX-5) are walked by offsets and never copied whole. Knows
+nothing of meaning.
 """
 
 from __future__ import annotations
@@ -113,7 +114,8 @@ class Repetition:
     def get(self, component: int | None = None, subcomponent: int | None = None) -> str:
         """The value, unescaped: of the whole, a component, or a subcomponent; empty when absent or null.
 
-        Without a subcomponent the whole component is read, `&` and all: senders forget to escape it in plain text.
+        Without a subcomponent the whole component is read, `&` and all: senders forget to escape it in
+        plain text.
         """
         if component is None:
             return self._syntax.meant(self.text)

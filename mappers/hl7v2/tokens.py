@@ -1,7 +1,8 @@
 """A message as segments: bytes to `Message`, tolerantly, and saying what was forgiven.
 
-Owns line ends, line names, the order of decoding. A text line that continues a field (some senders break lines
-inside OBX-5) stays in that field; nothing that arrived is dropped. Knows no message grammar and no meaning.
+Owns line ends, line names, the order of decoding. A text line that continues a field (some senders break
+lines inside OBX-5) stays in that field; nothing that arrived is dropped. Knows no message grammar and no
+meaning.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 from mappers.domain.channels import Channel
 from mappers.domain.issues import Issue, IssueCode, Location, Mapped, Refused, Severity
 from mappers.hl7v2.batches import split_batch
-from mappers.hl7v2.charsets import ASCII, Candidate, CharacterSet, candidates
+from mappers.hl7v2.charsets import Candidate, CharacterSet, candidates
 from mappers.hl7v2.delimiters import Delimiters, read_delimiters, usable
 from mappers.hl7v2.envelope import BLANK, BOM, Peek, find_header, peek
 from mappers.hl7v2.escapes import escape, leftovers, unescape
@@ -40,6 +41,8 @@ __all__ = [
 
 _LINE: Final = re.compile(rb"[^\r\n]+")
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{2}")
+#: A segment without any field; a lower-case word of three letters is text.
+_BARE_NAME: Final = re.compile(r"[A-Z][A-Z0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def _decode(raw: bytes, start: int, choices: tuple[Candidate, ...], delimiters: 
         reader = _Reader(delimiters, choice.character_set)
         try:
             reader.read(raw, start)
-        except _Undecodable as error:
+        except _UndecodableError as error:
             refusal = refusal or Refused(error.issue)
             continue
         reader.issues[:0] = choice.issues
@@ -117,7 +120,7 @@ def _decode(raw: bytes, start: int, choices: tuple[Candidate, ...], delimiters: 
     raise refusal
 
 
-class _Undecodable(Exception):
+class _UndecodableError(Exception):
     """A byte that the character set does not have."""
 
     def __init__(self, issue: Issue) -> None:
@@ -143,7 +146,7 @@ class _Reader:
             try:
                 text = str(view[begin:end], self._set.codec, "strict")
             except UnicodeDecodeError as error:
-                raise _Undecodable(self._undecodable(view, begin, error)) from None
+                raise _UndecodableError(self._undecodable(view, begin, error)) from None
             self._suspect(view[begin:end], text)
             self._take(text)
 
@@ -183,7 +186,7 @@ class _Reader:
         """The name of the segment that a line starts, with the line from there; None for a continued line."""
         separator = self._delimiters.field
         for line in (text, text.lstrip(" \t\x00")):
-            if _NAME.match(line) and (line[3:4] == separator or (len(line) == 3 and line.isupper())):  # noqa: PLR2004
+            if _NAME.match(line) and (line[3:4] == separator or _BARE_NAME.fullmatch(line)):
                 return line[:3].upper(), line
         return None, text
 
@@ -198,7 +201,7 @@ class _Reader:
         self._mistaken = False
         self._warn(
             "MSH[1]-18",
-            "the message reads as UTF-8 too, so MSH-18 may be wrong; if so set the channel's character_set_override",
+            "the bytes are valid UTF-8, so MSH-18 may be wrong; if so set the channel's character_set_override",
         )
 
     def _inspect(self, segment: Segment) -> None:
