@@ -153,11 +153,12 @@ def _checked(criterion: Criterion, version: FromClause) -> ColumnElement[bool]:
         met = or_(*(_date(match.prefix, match.interval, at, at) for match in dates))
     else:
         index = INDEX.alias()
-        met = exists().where(
-            index.c.version_seq == version.c.seq,
-            index.c.parameter == criterion.parameter,
-            _any(criterion, index) if criterion.alternatives else true(),
-        )
+        terms = [index.c.version_seq == version.c.seq, index.c.parameter == criterion.parameter]
+        if criterion.alternatives:
+            terms.append(_any(criterion, index))
+        else:  # :missing, and a reference by identifier alone is no missing one
+            terms[1] = index.c.parameter.in_((criterion.parameter, f"{criterion.parameter}:identifier"))
+        met = exists().where(*terms)
     return ~met if criterion.negated else met
 
 
