@@ -31,11 +31,12 @@ class Peek:
         start: offset of the MSH in the bytes.
     """
 
-    __slots__ = ("_fields", "_raw", "delimiters", "start")
+    __slots__ = ("_fields", "_raw", "_segments", "delimiters", "start")
 
     def __init__(self, raw: bytes, *, start: int, fields: list[str], delimiters: Delimiters) -> None:
         self._raw = raw
         self._fields = fields
+        self._segments: dict[bytes, list[bytes]] = {}
         self.start = start
         self.delimiters = delimiters
 
@@ -141,17 +142,18 @@ class Peek:
 
     def _first(self, name: bytes, n: int) -> str:
         """Field n of the first segment with this name, within the window."""
-        start_of_segment = name + self.delimiters.field.encode("ascii")
-        stop = self.start + _WINDOW
-        for terminator in (b"\r", b"\n"):
-            at = self._raw.find(terminator + start_of_segment, self.start, stop)
-            if at >= 0:
-                break
-        else:
-            return ""
-        line = self._raw[at + 1 : _line_end(self._raw, at + 1, stop)]
-        fields = line.split(self.delimiters.field.encode("ascii"), n + 1)
+        fields = self._segments.get(name)
+        if fields is None:
+            fields = self._segments[name] = self._find(name)
         return fields[n].decode("latin-1") if n < len(fields) else ""
+
+    def _find(self, name: bytes) -> list[bytes]:
+        separator = self.delimiters.field.encode("ascii")
+        stop = self.start + _WINDOW
+        at = self._raw.find(b"\r" + name + separator, self.start, stop)
+        if at < 0 and self._raw.find(b"\n", self.start, stop) >= 0:
+            at = self._raw.find(b"\n" + name + separator, self.start, stop)
+        return [] if at < 0 else self._raw[at + 1 : _line_end(self._raw, at + 1, stop)].split(separator)
 
 
 def peek(raw: bytes) -> Peek:

@@ -201,7 +201,7 @@ class _Reader:
         self._mistaken = False
         self._warn(
             "MSH[1]-18",
-            "the bytes are valid UTF-8, so MSH-18 may be wrong; if so set the channel's character_set_override",
+            "the bytes are valid UTF-8: if MSH-18 is wrong, set the channel's character_set_override",
         )
 
     def _inspect(self, segment: Segment) -> None:
