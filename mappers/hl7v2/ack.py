@@ -8,6 +8,7 @@ like. Only names and numbers are echoed (MSH-3 to 6, 10), byte for byte but for 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
@@ -99,13 +100,13 @@ def _echo(text: str) -> str:
 @lru_cache(maxsize=256)
 def _complete(delimiters: Delimiters) -> Delimiters:
     """The sender's delimiters, with those that it lacks chosen from the usual ones that it does not use."""
-    given = (delimiters.component, delimiters.repetition, delimiters.escape, delimiters.subcomponent)
-    found = [delimiters.field]
-    usual = (DEFAULT.component, DEFAULT.repetition, DEFAULT.escape, DEFAULT.subcomponent)
-    for own, standard in zip(given, usual, strict=True):
-        free = (one for one in (standard, *_SPARE) if one not in found and one not in given)
-        found.append(own or next(free))
-    return Delimiters(*found, delimiters.truncation)
+    used = {delimiters.field, *delimiters.encoding_characters}
+    found: dict[str, str] = {}
+    for role in ("component", "repetition", "escape", "subcomponent"):
+        own: str = getattr(delimiters, role)
+        found[role] = own or next(one for one in (getattr(DEFAULT, role), *_SPARE) if one not in used)
+        used.add(found[role])
+    return replace(delimiters, **found)
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ from mappers.hl7v2.charsets import Candidate, CharacterSet, candidates
 from mappers.hl7v2.delimiters import Delimiters, read_delimiters, usable
 from mappers.hl7v2.envelope import BLANK, BOM, Peek, find_header, peek
 from mappers.hl7v2.escapes import escape, leftovers, unescape
-from mappers.hl7v2.fields import CONTROL, HEADERS, NULL, Field, Repetition, Segment, SegmentReader, Syntax
+from mappers.hl7v2.fields import CONTROL, HEADERS, NULL, Field, Repetition, Segment, Syntax
 
 __all__ = [
     "NULL",
@@ -30,7 +30,6 @@ __all__ = [
     "Peek",
     "Repetition",
     "Segment",
-    "SegmentReader",
     "Syntax",
     "escape",
     "parse",
