@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import configparser
 import re
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from gunicorn.config import Config
 
 from integration.cli.main import COMMANDS
 from integration.settings import describe
@@ -20,7 +23,7 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 
 def _unit(path: Path) -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment,method-assign]  # systemd's keys have capitals
+    parser.optionxform = str  # type: ignore[assignment]  # systemd's keys have capitals
     parser.read(path, encoding="utf-8")
     return parser
 
@@ -82,6 +85,39 @@ def test_images_do_not_run_as_root() -> None:
     }
 
     assert users["engine"][-1:] == users["engine-gpu"][-1:] == ["10001:10001"]
+
+
+def test_gunicorn_is_configured_for_streams_and_forks() -> None:
+    """Threads, no handle opened before the fork, no control socket, workers renewed, bounded headers."""
+    loaded = runpy.run_path(str(DEPLOY / "gunicorn.conf.py"))
+    config = Config()
+    for name, value in loaded.items():
+        if name in config.settings:
+            config.set(name, value)
+
+    assert ("gthread", 2, 8) == (config.worker_class_str, config.workers, config.threads)
+    assert (False, True, "/dev/shm") == (
+        config.preload_app,
+        config.control_socket_disable,
+        config.worker_tmp_dir,
+    )
+    assert 0 < config.max_requests_jitter < config.max_requests
+    assert 0 < config.limit_request_line <= 8190
+    assert config.accesslog is None
+
+
+def test_a_dead_worker_s_gauges_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hooks empty the shared metrics at the start, and drop live gauges of a worker that is gone."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    hooks = runpy.run_path(str(DEPLOY / "gunicorn.conf.py"))
+    gauge, counter = tmp_path / "gauge_livesum_4711.db", tmp_path / "counter_4711.db"
+    gauge.touch()
+    counter.touch()
+
+    hooks["child_exit"](None, SimpleNamespace(pid=4711))
+    assert [counter] == list(tmp_path.iterdir())
+    hooks["on_starting"](None)
+    assert [] == list(tmp_path.iterdir())
 
 
 def _rules() -> list[dict[str, Any]]:
