@@ -81,13 +81,13 @@ class Connection(asyncio.Protocol):
             self._weigh_open_frame()
         if counters.held_bytes > desk.limits.max_held_bytes:
             desk.balance()
-        if len(self._in_hand) >= desk.limits.pipeline_depth:
+        if self._queue or len(self._in_hand) >= desk.limits.pipeline_depth:
             self.steer()
 
     def eof_received(self) -> bool:
         """Half-closed by the peer: its answers still go out. TLS knows no half-open connection."""
         self._eof = True
-        owing = bool(self._in_hand) and not self._mute
+        owing = bool(self._in_hand or self._queue) and not self._mute
         self.leave()
         return owing
 
@@ -99,6 +99,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The peer reads again."""
         self._unread_since = None
+        self._begin_queued()
         self.steer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,6 +119,7 @@ class Connection(asyncio.Protocol):
             return
         pause = not self._leaving and (
             len(self._in_hand) >= self._desk.limits.pipeline_depth
+            or bool(self._queue)
             or self._unread_since is not None
             or self._desk.stalled
         )
@@ -142,7 +144,7 @@ class Connection(asyncio.Protocol):
             self._drop_open_frame()
             self._desk.balance()
             self.steer()
-        if not self._in_hand or self._mute:
+        if self._mute or not (self._in_hand or self._queue):
             self._hang_up()
 
     def abort(self) -> None:
@@ -183,10 +185,8 @@ class Connection(asyncio.Protocol):
             return
         counters.in_hand += 1
         counters.held_bytes += _weight(event)
-        if len(self._in_hand) < self._desk.limits.pipeline_depth:
-            self._begin(event)
-        else:
-            self._queue.append(event)
+        self._queue.append(event)
+        self._begin_queued()
 
     def _note(self, event: Truncated | BareEnd) -> None:
         counters = self._desk.counters
@@ -207,9 +207,14 @@ class Connection(asyncio.Protocol):
         self._in_hand.append((future, _weight(event)))
         future.add_done_callback(self._answered)
 
+    def _begin_queued(self) -> None:
+        depth = self._desk.limits.pipeline_depth
+        while self._queue and self._unread_since is None and len(self._in_hand) < depth:
+            self._begin(self._queue.popleft())
+
     def _answered(self, _: asyncio.Future[bytes | None]) -> None:
         """Send the answers that are ready and whose turn it is."""
-        desk, counters, in_hand = self._desk, self._desk.counters, self._in_hand
+        counters, in_hand = self._desk.counters, self._in_hand
         blocks: list[bytes] = []
         while in_hand and in_hand[0][0].done():
             future, weight = in_hand.popleft()
@@ -227,8 +232,7 @@ class Connection(asyncio.Protocol):
         if self._mute:
             self._drop_queue()
             self.leave()
-        while self._queue and len(in_hand) < desk.limits.pipeline_depth:
-            self._begin(self._queue.popleft())
+        self._begin_queued()
         self._rest()
 
     def _rest(self) -> None:
@@ -238,7 +242,7 @@ class Connection(asyncio.Protocol):
             desk.balance()
         if self._paused:
             self.steer()
-        if not self._in_hand:
+        if not self._in_hand and not self._queue:
             if self._leaving:
                 self._hang_up()
             elif not self._decoder.is_open:

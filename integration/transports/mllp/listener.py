@@ -128,12 +128,11 @@ class Listener:
         for _ in range(_ACCEPTS_PER_TURN):
             try:
                 accepted, address = listening.accept()
-            except OSError as error:
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:  # nobody waits any more, or no room
                 if error.errno in _EXHAUSTED:
-                    self._refuse_one(listening, tls)
-                    return
-                if isinstance(error, ConnectionAbortedError):
-                    continue
+                    self._turn_away(listening, tls)
                 return
             if not (self._admits(address[0]) and _tune(accepted, self._limits.keepalive_seconds)):
                 self._desk.counters.connections_refused += 1
@@ -151,18 +150,21 @@ class Listener:
             and self._hosts[host] < self._limits.max_connections_per_host
         )
 
-    def _refuse_one(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
-        """No file descriptor left: use the spare one to close a waiting connection, then rest a little."""
+    def _turn_away(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """No file descriptor is left: use the spare one to close those who wait, one after the other."""
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
-        with contextlib.suppress(OSError):
-            listening.accept()[0].close()
-            self._desk.counters.connections_refused += 1
+        try:
+            for _ in range(_ACCEPTS_PER_TURN):
+                listening.accept()[0].close()
+                self._desk.counters.connections_refused += 1
+        except OSError as error:
+            if error.errno in _EXHAUSTED:  # not even one: rest, or the loop would spin on the waiting
+                self._loop.remove_reader(listening)
+                self._loop.call_later(_EXHAUSTED_PAUSE_SECONDS, self._accept_again, listening, tls)
         with contextlib.suppress(OSError):
             self._spare = os.open(os.devnull, os.O_RDONLY)
-        self._loop.remove_reader(listening)
-        self._loop.call_later(_EXHAUSTED_PAUSE_SECONDS, self._accept_again, listening, tls)
 
     def _accept_again(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
         if listening in self._sockets:
