@@ -13,10 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from mappers.domain.coding import LOINC, UCUM
+from mappers.domain.coding import UCUM
 from mappers.domain.issues import IssueCode
 from mappers.fhir.primitives import is_uri
-from mappers.fhir.terminology import is_loinc, is_ucum, misleads
+from mappers.fhir.terminology import is_known, is_ucum, misleads
 
 Node = dict[str, Any]
 
@@ -102,8 +102,8 @@ def _meant(node: Node) -> bool:
     return node.get("system") != UCUM or "code" not in node or not misleads(node["code"])
 
 
-def _loinc_holds(node: Node) -> bool:
-    return node.get("system") != LOINC or "code" not in node or is_loinc(node["code"])
+def _code_holds(node: Node) -> bool:
+    return "code" not in node or is_known(node.get("system"), node["code"])
 
 
 def _uri_identifier_holds(node: Node) -> bool:
@@ -232,7 +232,12 @@ INVARIANTS: dict[str, tuple[Invariant, ...]] = {
         Invariant("cpb-12", "each search parameter once", lambda n: _all_distinct(n, "searchParam", "name")),
     ),
     "Coding": (
-        Invariant("loinc", "no LOINC code by its check digit", _loinc_holds, code=IssueCode.CODE_INVALID),
+        Invariant(
+            "code",
+            "its system has no such code (LOINC: check digit)",
+            _code_holds,
+            code=IssueCode.CODE_INVALID,
+        ),
     ),
     "ContactPoint": (Invariant("cpt-2", "a value needs its system", lambda n: _needs(n, "value", "system")),),
     "Count": (*_QUANTITY, Invariant("cnt-3", "a count has the unit 1", _cnt3)),

@@ -27,9 +27,9 @@ _ATTRIBUTES = frozenset(
         r"\S+",
         """
         abbr accesskey align alt axis border cellhalign cellpadding cellspacing cellvalign char charoff
-        charset cite class colspan compact coords dir frame headers height href hreflang hspace id lang longdesc
-        name nowrap rel rev rowspan rules scope shape span src start style summary tabindex title type usemap
-        valign value vspace width xml:lang
+        charset cite class colspan compact coords dir frame headers height href hreflang hspace id lang
+        longdesc name nowrap rel rev rowspan rules scope shape span src start style summary tabindex title
+        type usemap valign value vspace width xml:lang
         """,
     )
 )

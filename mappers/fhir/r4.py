@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappers.domain.issues import Issue, IssueCode, Severity
 from mappers.fhir.codec import decode, encode
+from mappers.fhir.definitions import load
 from mappers.fhir.shapes import Walk
 
 if TYPE_CHECKING:
@@ -39,11 +40,14 @@ def validate(resource: Node) -> tuple[Issue, ...]:
     """
     walk = Walk()
     name = resource.get("resourceType")
-    root = name if isinstance(name, str) and _NAME.fullmatch(name) else "Resource"
+    root = name if isinstance(name, str) and name in load().codes["resource-types"] else "Resource"
     try:
         walk.resource(resource, root)
-        if not walk.faults:
-            walk.issues += _library_issues(root, resource)
+        if not walk.faults and not _is_accepted(walk):
+            found = _library_issues(root, resource)
+            if not found:
+                _accept(walk)
+            walk.issues += found
     except RecursionError:
         text = "nested too deeply"
         return (Issue(Severity.ERROR, IssueCode.TOO_COSTLY, root, text),)
@@ -53,6 +57,22 @@ def validate(resource: Node) -> tuple[Issue, ...]:
 def is_valid(resource: Node) -> bool:
     """Whether nothing forbids writing this resource."""
     return not any(issue.severity in {Severity.ERROR, Severity.FATAL} for issue in validate(resource))
+
+
+#: Skeletons that fhir.resources took. Once our walk has passed every primitive, its verdict hangs on nothing
+#: else, and asking costs five times the walk. Skeletons hold no values.
+_accepted: set[tuple[str | None, ...]] = set()
+_MAX_ACCEPTED = 4096
+
+
+def _is_accepted(walk: Walk) -> bool:
+    return not walk.by_value and tuple(walk.skeleton) in _accepted
+
+
+def _accept(walk: Walk) -> None:
+    if len(_accepted) >= _MAX_ACCEPTED:
+        _accepted.clear()
+    _accepted.add(tuple(walk.skeleton))
 
 
 @cache

@@ -20,20 +20,33 @@ from mappers.fhir.references import Link, link_fault
 
 Node = dict[str, Any]
 
+#: Primitives that fhir.resources judges by more than their form.
+_JUDGED_BY_VALUE = frozenset({"base64Binary", "url", "uuid", "xhtml"})
 _XHTML = Primitive((str,), narrative.is_safe)
 _RESOURCE = "Resource"
 _ELEMENT = {"id": Element(type="string"), "extension": Element(type="Extension", max="*")}
 
 
 class Walk:
-    """One walk over one resource: the faults found so far, and the references met on the way."""
+    """One walk over one resource.
 
-    __slots__ = ("faults", "issues", "links")
+    Attributes:
+        faults: how many errors were found so far.
+        issues: those errors, and warnings.
+        links: the references met on the way.
+        skeleton: the names met, objects closed by None, equal neighbours in an array once: all of the
+            resource but its values.
+        by_value: whether something was met that is judged by more than its form.
+    """
+
+    __slots__ = ("by_value", "faults", "issues", "links", "skeleton")
 
     def __init__(self) -> None:
         self.faults = 0
         self.issues: list[Issue] = []
         self.links: list[Link] = []
+        self.skeleton: list[str | None] = []
+        self.by_value = False
 
     def fault(self, code: IssueCode, path: str, text: str) -> None:
         """Note an error at `path`."""
@@ -59,6 +72,7 @@ class Walk:
 
     def _known(self, name: str, value: Node, path: str) -> None:
         faults, links = self.faults, len(self.links)
+        self.skeleton.append(name)
         shape(name).check(value, path, self)
         if self.faults > faults or path.rpartition(".")[2].startswith("contained["):
             return  # the rules below read a right structure; the container judges what it contains
@@ -82,6 +96,7 @@ class _Rule(NamedTuple):
         bound: `system|code` pairs of a required binding of a CodeableConcept or Coding.
         wrong: what to say when `test` fails.
         code: IssueType when `test` fails.
+        by_value: whether it is judged by more than its form.
     """
 
     types: tuple[type, ...]
@@ -92,6 +107,7 @@ class _Rule(NamedTuple):
     bound: frozenset[str] | None
     wrong: str
     code: IssueCode
+    by_value: bool = False
 
 
 class Shape:
@@ -138,8 +154,9 @@ class Shape:
                 report(invariant.code, path, f"{invariant.key}: {invariant.text}")
 
     def _check_elements(self, node: Node, path: str, walk: Walk) -> None:
-        rules = self._rules
+        rules, skeleton = self._rules, walk.skeleton
         for name, value in node.items():
+            skeleton.append(name)
             rule = rules.get(name)
             if rule is None:
                 self._check_other(node, name, path, walk)
@@ -151,6 +168,9 @@ class Shape:
                 walk.resource(value, f"{path}.{name}")
             elif not isinstance(value, rule.types) or not rule.test(value):
                 walk.fault(rule.code, f"{path}.{name}", rule.wrong)
+            elif rule.by_value:
+                walk.by_value = True
+        skeleton.append(None)
 
     def _check_presence(self, node: Node, path: str, walk: Walk) -> None:
         for name in self._needed:
@@ -170,15 +190,23 @@ class Shape:
             return
         if not values:
             walk.fault(IssueCode.STRUCTURE, path, "an array is never empty")
+        skeleton = walk.skeleton
+        before = start = len(skeleton)
         for index, value in enumerate(values):
             if rule.shape is not None:
                 _check_complex(rule, value, f"{path}[{index}]", walk)
+                if skeleton[start:] == skeleton[before:start]:
+                    del skeleton[start:]
+                else:
+                    before, start = start, len(skeleton)
             elif rule.test is None:
                 walk.resource(value, f"{path}[{index}]")
             elif value is None and _stands_for(node.get(f"_{name}"), index):
-                continue
+                walk.by_value = True
             elif not isinstance(value, rule.types) or not rule.test(value):
                 walk.fault(rule.code, f"{path}[{index}]", rule.wrong)
+            elif rule.by_value:
+                walk.by_value = True
 
     def _check_other(self, node: Node, name: str, path: str, walk: Walk) -> None:
         """A name that is no element: the type of a resource, a primitive's extensions, or a mistake."""
@@ -191,7 +219,9 @@ class Shape:
             return
         values = node[name] if rule.many and isinstance(node[name], list) else [node[name]]
         for value in values:
-            if value is not None:
+            if value is None:
+                walk.by_value = True
+            else:
                 shape("Element").check(value, f"{path}.{name}", walk)
 
 
@@ -243,7 +273,8 @@ def _rule(table: Definitions, element: Element) -> _Rule:
     wrong, code = f"this is no {name}", IssueCode.VALUE
     if name == "xhtml":
         wrong, code = "txt-1, txt-2: formatting XHTML only, and something to read", IssueCode.SECURITY
-    return _Rule(primitive.types, primitive.test, None, many, None, None, wrong, code)
+    by_value = name in _JUDGED_BY_VALUE
+    return _Rule(primitive.types, primitive.test, None, many, None, None, wrong, code, by_value)
 
 
 _shapes: dict[str, Shape] = {}

@@ -1,4 +1,4 @@
-"""Codes that carry their own proof: LOINC by its check digit, UCUM by its grammar. No code lists."""
+"""Codes that can be proved: LOINC by check digit, UCUM by grammar, closed code systems by their list."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import re
 from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from mappers.domain.coding import LOINC
+from mappers.fhir.definitions import load
 
 if TYPE_CHECKING:
     from lark import Lark
@@ -34,6 +37,14 @@ COMMON_UNITS = frozenset(
 #: Valid UCUM that says something else than a laboratory means: kelvin or metre per microlitre,
 #: gauss and tesla per litre, petagauss, picohenry, coulomb, farad.
 MISLEADING_UNITS = frozenset({"K/uL", "K/mL", "m/uL", "G/L", "T/L", "PG", "pH", "C", "F"})
+
+
+def is_known(system: str | None, code: str) -> bool:
+    """Whether the system may have this code: by check digit or list where there is one, else yes."""
+    if system == LOINC:
+        return is_loinc(code)
+    listed = load().systems.get(system) if system else None
+    return listed is None or code in listed
 
 
 def is_loinc(code: str) -> bool:

@@ -38,11 +38,13 @@ class Definitions(NamedTuple):
         resources: resource types in it.
         types: type or backbone path -> element name -> element.
         codes: value set -> codes, or `system|code` where a CodeableConcept or Coding is bound.
+        systems: closed code system -> all its codes.
     """
 
     resources: frozenset[str]
     types: dict[str, dict[str, Element]]
     codes: dict[str, frozenset[str]]
+    systems: dict[str, frozenset[str]]
 
 
 @cache
@@ -54,4 +56,5 @@ def load() -> Definitions:
         resources=frozenset(table["resources"]),
         types=table["types"],
         codes={name: frozenset(codes) for name, codes in table["codes"].items()},
+        systems={name: frozenset(codes) for name, codes in table["systems"].items()},
     )

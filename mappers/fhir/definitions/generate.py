@@ -23,6 +23,12 @@ RESOURCES = (
     "OperationOutcome", "Organization", "Parameters", "Patient", "Practitioner", "PractitionerRole",
     "Provenance", "ServiceRequest", "Specimen", "Subscription", "Task",
 )  # fmt: skip
+#: Code systems small and closed enough to refuse a code that they do not have.
+SYSTEMS = (
+    "http://terminology.hl7.org/CodeSystem/data-absent-reason",
+    "http://terminology.hl7.org/CodeSystem/observation-category",
+    "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation",
+)
 #: Types whose definition has no elements of its own to walk into.
 ABSTRACT = frozenset({"Resource", "BackboneElement", "Element"})
 PROFILE = "http://hl7.org/fhir/StructureDefinition/"
@@ -60,10 +66,14 @@ class Terminology:
         system = include["system"]
         if "concept" in include:
             return [(system, concept["code"]) for concept in include["concept"]]
+        return [(system, code) for code in self.codes_of(system)] or None
+
+    def codes_of(self, system: str) -> list[str]:
+        """All codes of a code system, none where the definitions do not hold it whole."""
         code_system = self._code_systems.get(system)
         if code_system is None or code_system.get("content") != "complete":
-            return None
-        return [(system, code) for code in _codes(code_system.get("concept", []))]
+            return []
+        return _codes(code_system.get("concept", []))
 
 
 def _codes(concepts: list[Json]) -> list[str]:
@@ -135,7 +145,7 @@ def _elements(structure: Json, *, terminology: Terminology, codes: Json) -> dict
 
 
 def generate(folder: Path) -> Json:
-    """The table: `types` by name, and `codes` by value set."""
+    """The table: `types` by name, `codes` by value set, `systems` by URI."""
 
     def read(name: str) -> Json:
         loaded: Json = json.loads((folder / name).read_text(encoding="utf-8"))
@@ -159,14 +169,18 @@ def generate(folder: Path) -> Json:
         shapes = _elements(structure, terminology=terminology, codes=codes)
         types.update(shapes)
         pending += [element["type"] for shape in shapes.values() for element in shape.values()]
-    return {"version": VERSION, "resources": list(RESOURCES), "types": types, "codes": codes}
+    systems = {system: sorted(set(terminology.codes_of(system))) for system in SYSTEMS}
+    return {
+        "version": VERSION, "resources": list(RESOURCES),
+        "types": types, "codes": codes, "systems": systems,
+    }  # fmt: skip
 
 
 def main() -> None:
     """Write r4.json beside this file, one type or value set a line."""
     table = generate(Path(sys.argv[1]))
     lines = [f'"version": "{table["version"]}"', f'"resources": {json.dumps(table["resources"])}']
-    for part in ("types", "codes"):
+    for part in ("types", "codes", "systems"):
         rows = [
             f"{json.dumps(name)}: {json.dumps(table[part][name], separators=(',', ':'))}"
             for name in sorted(table[part])

@@ -1,0 +1,64 @@
+"""DiagnosticReport from OBR and ORC (v2-to-FHIR, OBR[DiagnosticReport], ORC[DiagnosticReport]; US Core 9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mappers.domain.orders import Note
+from mappers.domain.results import Report
+from mappers.fhir.account import Account
+from mappers.fhir.categories import of_report
+from mappers.fhir.chart import Chart, instant, note_extensions, timing
+from mappers.fhir.datatypes import absent, actors, concept, concepts, identifiers, pruned, text
+
+Node = dict[str, Any]
+
+#: What ORC says of a report; the rest is OBR's.
+_SAID_BY_ORC = frozenset({"identifier", "basedOn"})
+
+
+def write(report: Report, *, section: str | None, notes: tuple[Note, ...], chart: Chart) -> Node:
+    """The DiagnosticReport.
+
+    Args:
+        report: the order's results.
+        section: its observation category.
+        notes: notes that no result shows; R4 has no element for them: the `note` extension.
+        chart: what it shares with the rest of the message.
+    """
+    account = chart.account
+    account.origin = report.origins[0] if report.origins else ""
+    resource = chart.head(report.identity) | pruned(
+        {
+            "extension": note_extensions(notes, "DiagnosticReport.extension", account),
+            "identifier": identifiers(report.identifiers, account),
+            "basedOn": [{"reference": report.order.identity.reference}] if report.order else None,
+            "status": report.status,
+            "category": concepts(of_report(report, section), account),
+            "code": concept(report.code, account) or {"extension": absent()},
+            "subject": chart.subject,
+            "encounter": chart.encounter,
+            **timing("effective", report.effective, account),
+            "issued": instant(report.issued, account),
+            "performer": actors(report.performers, account),
+            "resultsInterpreter": actors(report.interpreters, account),
+            "specimen": _references(specimen.identity.reference for specimen in report.specimens),
+            "result": _references(result.identity.reference for result in report.measurements),
+            "conclusion": text(report.conclusion),
+        }
+    )
+    _trace(report, resource, account)
+    return resource
+
+
+def _references(references: Any) -> list[Node]:
+    """Each once, in order."""
+    return [{"reference": reference} for reference in dict.fromkeys(references)]
+
+
+def _trace(report: Report, resource: Node, account: Account) -> None:
+    for origin in report.origins:
+        said = (
+            _SAID_BY_ORC if origin.startswith("ORC") else resource.keys() - {"result", "specimen", "basedOn"}
+        )
+        account.wrote_all((origin,), resource, without=resource.keys() - said)

@@ -1,0 +1,127 @@
+"""Patient from PID and PD1 (v2-to-FHIR, PID[Patient]; US Core 9, us-core-patient)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mappers.domain.coding import Coding, Concept
+from mappers.domain.identifiers import Identifier, Identity
+from mappers.domain.issues import IssueCode
+from mappers.domain.orders import Note
+from mappers.domain.people import Patient
+from mappers.domain.times import Moment
+from mappers.fhir.account import Account
+from mappers.fhir.chart import Chart, note_extensions
+from mappers.fhir.datatypes import (
+    address,
+    concept,
+    concepts,
+    contact_point,
+    human_name,
+    identifiers,
+    pruned,
+    text,
+)
+from mappers.fhir.primitives import is_date
+
+Node = dict[str, Any]
+
+_BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
+_RACE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-race"
+_ETHNICITY = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-ethnicity"
+_CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
+_IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
+#: The OMB categories, which tables 0005 and 0189 share with the CDC's system.
+_OMB = {
+    "1002-5": "American Indian or Alaska Native",
+    "2028-9": "Asian",
+    "2054-5": "Black or African American",
+    "2076-8": "Native Hawaiian or Other Pacific Islander",
+    "2106-3": "White",
+    "2135-2": "Hispanic or Latino",
+    "2186-5": "Not Hispanic or Latino",
+}
+#: Table 0189 -> CDC.
+_ETHNIC_GROUPS = {"H": "2135-2", "N": "2186-5"}
+
+
+def identity_of(patient: Patient, sha256: str) -> Identity:
+    """The patient's identity; one whom nothing identifies is a patient of this message only."""
+    return patient.identity or Identity("Patient", ("message", sha256))
+
+
+def write(patient: Patient, identity: Identity, *, notes: tuple[Note, ...], chart: Chart) -> Node:
+    """The Patient. `notes` are NTE after PID, which R4 has no element for: the `note` extension."""
+    account = chart.account
+    account.origin = patient.origin
+    numbers = (*patient.identifiers, *((_account_number(patient.account),) if patient.account else ()))
+    resource = chart.head(identity) | pruned(
+        {
+            "extension": [
+                *_group(_RACE, patient.race, {}),
+                *_group(_ETHNICITY, patient.ethnicity, _ETHNIC_GROUPS),
+                *note_extensions(notes, "Patient.extension", account),
+            ],
+            "identifier": identifiers(numbers, account),
+            "name": [name for one in patient.names if (name := human_name(one, account))],
+            "telecom": [point for one in patient.telecoms if (point := contact_point(one))],
+            "gender": patient.gender,
+            **_birth(patient, account),
+            **_deceased(patient),
+            "address": [place for one in patient.addresses if (place := address(one, account))],
+            "maritalStatus": concept(patient.marital_status, account),
+            **_multiple_birth(patient),
+            "communication": [{"language": spoken} for spoken in concepts(patient.languages, account)],
+        }
+    )
+    account.wrote_all((patient.origin,), resource)
+    if patient.race or patient.ethnicity:
+        account.wrote(patient.origin, "Patient.extension")
+    return resource
+
+
+def _account_number(account: Identifier) -> Identifier:
+    """PID-18 as an identifier of type AN; there is no Account resource to point to."""
+    kind = account.type or Concept((Coding("AN", _IDENTIFIER_TYPE),))
+    return Identifier(account.value, account.system, account.assigner, kind, account.period)
+
+
+def _birth(patient: Patient, account: Account) -> Node:
+    written: Node = {}
+    if patient.birth_date is not None:
+        if is_date(patient.birth_date):
+            written["birthDate"] = patient.birth_date
+        else:
+            account.forgave(IssueCode.VALUE, "the date of birth is no date: it is not written")
+    if patient.birth_time is not None:
+        written["_birthDate"] = {
+            "extension": [{"url": _BIRTH_TIME, "valueDateTime": patient.birth_time.text}]
+        }
+    return written
+
+
+def _deceased(patient: Patient) -> Node:
+    if isinstance(patient.deceased, Moment):
+        return {"deceasedDateTime": patient.deceased.text}
+    return {"deceasedBoolean": patient.deceased}
+
+
+def _multiple_birth(patient: Patient) -> Node:
+    birth = patient.multiple_birth
+    return {"multipleBirthBoolean" if isinstance(birth, bool) else "multipleBirthInteger": birth}
+
+
+def _group(url: str, codings: tuple[Coding, ...], aliases: dict[str, str]) -> list[Node]:
+    """US Core race or ethnicity: OMB categories where the codes are, and always the words."""
+    categories, words = [], []
+    for one in codings:
+        symbol = aliases.get(one.code or "", one.code or "")
+        if symbol in _OMB:
+            categories.append({"system": _CDC_RACE, "code": symbol, "display": _OMB[symbol]})
+        said = text(one.display) or _OMB.get(symbol) or text(one.code)
+        if said:
+            words.append(said)
+    if not words:
+        return []
+    parts = [{"url": "ombCategory", "valueCoding": category} for category in categories]
+    return [{"url": url, "extension": [*parts, {"url": "text", "valueString": ", ".join(words)}]}]

@@ -1,0 +1,222 @@
+"""All that one laboratory message says, as resources in the order in which a server can take them.
+
+Every resource is judged before it is handed out: what R4 forbids is reported, never written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mappers.domain.attribution import Software
+from mappers.domain.issues import Issue, IssueCode, Severity
+from mappers.domain.orders import Note
+from mappers.domain.people import Organization
+from mappers.domain.results import LabReport, Measurement, Report, Standing, standing
+from mappers.domain.times import Moment
+from mappers.fhir import (
+    categories,
+    device,
+    diagnostic_report,
+    encounter,
+    observation,
+    patient,
+    provenance,
+    r4,
+    service_request,
+    specimen,
+)
+from mappers.fhir.account import Account
+from mappers.fhir.chart import Chart, meta
+
+Node = dict[str, Any]
+
+#: A server that takes one resource after the other finds each reference resolved.
+_ORDER = (
+    "Device",
+    "Patient",
+    "Encounter",
+    "ServiceRequest",
+    "Specimen",
+    "Observation",
+    "DiagnosticReport",
+    "Provenance",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One resource to be written.
+
+    Attributes:
+        resource: plain JSON data, judged valid.
+        standing: how this version ranks against one already there: an older or lower one never overwrites.
+        once: never written again when it is there (Device, Provenance).
+    """
+
+    resource: Node
+    standing: Standing | None = None
+    once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBundle:
+    """The resources of one message.
+
+    Attributes:
+        entries: in dependency order: Device, Patient, Encounter, ServiceRequest, Specimen, Observation,
+            DiagnosticReport, Provenance.
+        trace: (segment label, FHIR path) pairs for the ledger.
+        issues: what FHIR could not carry; an error says that a resource was not written, which is our fault.
+    """
+
+    entries: tuple[Entry, ...]
+    trace: tuple[tuple[str, str], ...]
+    issues: tuple[Issue, ...] = field(default=())
+
+    def bundle(self) -> Node:
+        """A transaction (R4 §3.1.0.11): `urn:uuid:` fullUrls and references between entries, PUT by id."""
+        urls = {_reference(entry.resource): f"urn:uuid:{entry.resource['id']}" for entry in self.entries}
+        return {
+            "resourceType": "Bundle",
+            "type": "transaction",
+            "entry": [
+                {
+                    "fullUrl": urls[_reference(entry.resource)],
+                    "resource": _with_urls(entry.resource, urls),
+                    "request": {"method": "PUT", "url": _reference(entry.resource)},
+                }
+                for entry in self.entries
+            ],
+        }
+
+
+def write(
+    report: LabReport, *, software: Software, recorded: Moment, responsible: Organization | None = None
+) -> WrittenBundle:
+    """Write all resources of a message.
+
+    Args:
+        report: what the message says.
+        software: what writes it: the Device.
+        recorded: now, an instant; Provenance.recorded.
+        responsible: the organization on whose behalf Wardwire acts; None means the sending facility.
+    """
+    account = Account()
+    writer = _Writer(report, account)
+    writer.add(device.write(software), once=True)
+    writer.people()
+    for one in report.reports:
+        writer.report(one)
+    writer.loose()
+    writer.orphan_notes()
+    targets = [_reference(entry.resource) for entry in writer.ordered() if not entry.once]
+    if targets:
+        making = provenance.Making(software, recorded, responsible)
+        writer.add(
+            provenance.write(report.source, targets=targets, making=making, chart=writer.chart), once=True
+        )
+    return WrittenBundle(tuple(writer.ordered()), tuple(account.trace), tuple(account.issues))
+
+
+class _Writer:
+    """Writes the parts of one message and keeps those that are valid."""
+
+    def __init__(self, report: LabReport, account: Account) -> None:
+        source = report.source
+        subject = None
+        if report.patient is not None:
+            identity = patient.identity_of(report.patient, source.sha256)
+            subject = {"reference": identity.reference}
+        visit = {"reference": report.visit.identity.reference} if report.visit else None
+        account.origin = source.origin
+        self.chart = Chart(account=account, subject=subject, encounter=visit, meta=meta(source, account))
+        self._report = report
+        self._account = account
+        # Demographics, orders and specimens have no status of results: the later message stands.
+        self._standing = standing("final", source.sent_at)
+        self._entries: dict[str, Entry] = {}
+
+    def ordered(self) -> list[Entry]:
+        """What was kept, in dependency order."""
+        return sorted(self._entries.values(), key=lambda entry: _ORDER.index(entry.resource["resourceType"]))
+
+    def add(self, resource: Node, rank: Standing | None = None, *, once: bool = False) -> None:
+        """Keep a resource, or report why it must not be written."""
+        errors = [issue for issue in r4.validate(resource) if issue.severity is Severity.ERROR]
+        if errors:
+            self._account.issues += errors
+            return
+        self._entries[_reference(resource)] = Entry(
+            resource, None if once else rank or self._standing, once=once
+        )
+
+    def people(self) -> None:
+        """Patient and Encounter."""
+        report = self._report
+        if report.patient is not None:
+            identity = patient.identity_of(report.patient, report.source.sha256)
+            self.add(patient.write(report.patient, identity, notes=report.patient_notes, chart=self.chart))
+        if report.visit is not None:
+            self.add(encounter.write(report.visit, chart=self.chart))
+
+    def report(self, report: Report) -> None:
+        """One order: ServiceRequest, Specimens, Observations, DiagnosticReport."""
+        request = None
+        if report.order is not None:
+            request = {"reference": report.order.identity.reference}
+            if report.order.identity.reference not in self._entries:
+                self.add(service_request.write(report.order, chart=self.chart))
+        for one in report.specimens:
+            self.add(specimen.write(one, request=request, chart=self.chart))
+        section = categories.section_of(report)
+        # R4 has no note on a report: readers see a note on the first result (v2-to-FHIR leaves it open).
+        notes = report.notes
+        for measurement in report.measurements:
+            self._measurement(measurement, report=report, section=section, notes=notes)
+            notes = ()
+        self.add(
+            diagnostic_report.write(report, section=section, notes=notes, chart=self.chart), report.standing
+        )
+
+    def loose(self) -> None:
+        """Results under no OBR."""
+        for measurement in self._report.loose:
+            section = categories.section_of_loose(measurement)
+            self._measurement(measurement, report=None, section=section, notes=())
+
+    def _measurement(
+        self, measurement: Measurement, *, report: Report | None, section: str | None, notes: tuple[Note, ...]
+    ) -> None:
+        resource = observation.write(
+            measurement, report=report, section=section, notes=notes, chart=self.chart
+        )
+        if _reference(resource) in self._entries:
+            text = "two results of one message have the same identity: the later one stands"
+            self._account.issues.append(
+                Issue(Severity.ERROR, IssueCode.DUPLICATE, self._account.origin, text)
+            )
+        self.add(resource, measurement.standing)
+
+    def orphan_notes(self) -> None:
+        """Notes on a patient who is not there have no place in FHIR."""
+        if self._report.patient is None:
+            for note in self._report.patient_notes:
+                text = "a note on the patient, and no patient: not written"
+                self._account.issues.append(Issue(Severity.WARNING, IssueCode.INCOMPLETE, note.origin, text))
+
+
+def _reference(resource: Node) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _with_urls(node: Any, urls: dict[str, str]) -> Any:
+    """A copy in which references between entries are fullUrls."""
+    if isinstance(node, dict):
+        return {
+            name: urls.get(value, value)
+            if name == "reference" and isinstance(value, str)
+            else _with_urls(value, urls)
+            for name, value in node.items()
+        }
+    return [_with_urls(item, urls) for item in node] if isinstance(node, list) else node

@@ -1,0 +1,40 @@
+"""Specimen from SPM or OBR-15 (v2-to-FHIR, SPM[Specimen], OBR[Specimen])."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mappers.domain.results import Specimen
+from mappers.fhir.chart import Chart, notes_of, timing
+from mappers.fhir.datatypes import concept, concepts, identifier, identifiers, pruned, simple_quantity, some
+
+Node = dict[str, Any]
+
+
+def write(specimen: Specimen, *, request: Node | None, chart: Chart) -> Node:
+    """The Specimen. `request` is the Reference to the order that it serves, if any."""
+    account = chart.account
+    account.origin = specimen.origin
+    collection = some(
+        {
+            **timing("collected", specimen.collected, account),
+            "quantity": simple_quantity(specimen.quantity, account),
+            "method": concept(specimen.method, account),
+            "bodySite": concept(specimen.body_site, account),
+        }
+    )
+    resource = chart.head(specimen.identity) | pruned(
+        {
+            "identifier": identifiers(specimen.identifiers, account),
+            "accessionIdentifier": identifier(specimen.accession, account) if specimen.accession else None,
+            "type": concept(specimen.type, account),
+            "subject": chart.subject,
+            "receivedTime": specimen.received and specimen.received.text,
+            "request": [request] if request else None,
+            "collection": collection and pruned(collection),
+            "condition": concepts(specimen.conditions, account),
+            "note": notes_of(specimen.notes, "Specimen.note", account),
+        }
+    )
+    account.wrote_all((specimen.origin,), resource, without=("request", "note"))
+    return resource
