@@ -303,10 +303,13 @@ def _subject(resource: Mapping[str, Any]) -> str | None:
 
 
 def _canonical(resource: Mapping[str, Any]) -> bytes:
-    """The resource with its members in one order, without what only a version adds."""
+    """The resource with its members in one order, without what only a version adds.
+
+    Which message said it (meta.source) is not what it says: the same fact again makes no new version.
+    """
     meta = {
         name: value for name, value in resource.get("meta", {}).items()
-        if name not in ("versionId", "lastUpdated")
+        if name not in ("versionId", "lastUpdated", "source")
     }  # fmt: skip
     rest = {name: value for name, value in resource.items() if name != "meta"}
     return r4.encode(_ordered({**rest, **({"meta": meta} if meta else {})}))

@@ -1,0 +1,150 @@
+"""From the bytes of a message to FHIR resources and a ledger: pure orchestration, no store, no clock.
+
+The same function serves `wardwire convert` (a dry run) and the worker, so that a dry run tells the truth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from mappers.domain.attribution import Software
+from mappers.domain.channels import Channel
+from mappers.domain.issues import Issue, Refused
+from mappers.domain.ledger import Disposition, Ledger, LedgerRow
+from mappers.domain.people import Organization
+from mappers.domain.times import Moment
+from mappers.fhir import result_bundle
+from mappers.fhir.result_bundle import Entry, WrittenBundle
+from mappers.hl7v2 import oru_r01, tokens
+from mappers.hl7v2.segments import msh
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What one message became.
+
+    Attributes:
+        control_id: MSH-10, "" when it could not be read.
+        written: its resources; None when it was refused.
+        ledger: what became of each segment; None when not even segments could be told apart.
+        issues: all that was found, worst included.
+    """
+
+    control_id: str
+    written: WrittenBundle | None
+    ledger: Ledger | None
+    issues: tuple[Issue, ...] = field(default=())
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was written."""
+        return self.written is None
+
+
+def convert(
+    raw: bytes,
+    *,
+    channel: Channel,
+    software: Software,
+    recorded: Moment,
+    responsible: Organization | None = None,
+) -> Conversion:
+    """Map one message; never raises for what a message holds.
+
+    Args:
+        raw: one message from MSH on, as received.
+        channel: what was agreed about the feed.
+        software: what writes it.
+        recorded: an instant, Provenance.recorded.
+        responsible: on whose behalf Wardwire acts; None means the sending facility.
+    """
+    try:
+        message, issues = _unpack(tokens.parse(raw, channel=channel))
+    except Refused as refusal:
+        return Conversion(_control_id(raw), None, None, (refusal.issue,))
+    source = msh.source(message, channel=channel, sha256=hashlib.sha256(raw).hexdigest(), size=len(raw))
+    try:
+        reading, found = _unpack(oru_r01.read(message, channel=channel, source=source))
+    except Refused as refusal:
+        return Conversion(source.control_id, None, _all_reported(message), (*issues, refusal.issue))
+    written = [
+        result_bundle.write(report, software=software, recorded=recorded, responsible=responsible)
+        for report in reading.lab_reports
+    ]
+    whole = _one_bundle(written)
+    return Conversion(
+        source.control_id,
+        whole,
+        reading.ledger.with_paths(whole.trace),
+        (*issues, *found, *whole.issues),
+    )
+
+
+def _unpack(mapped: Any) -> tuple[Any, tuple[Issue, ...]]:
+    return mapped.value, mapped.issues
+
+
+def _control_id(raw: bytes) -> str:
+    try:
+        return tokens.peek(raw).control_id
+    except Refused:
+        return ""
+
+
+def _all_reported(message: tokens.Message) -> Ledger:
+    """The ledger of a message of which nothing was written: the refusal speaks for every segment."""
+    return Ledger(tuple(LedgerRow(segment.label, Disposition.REPORTED) for segment in message.segments))
+
+
+def _one_bundle(parts: list[WrittenBundle]) -> WrittenBundle:
+    """The parts of a message about several patients as one: each resource once, one Provenance of all."""
+    if len(parts) == 1:
+        return parts[0]
+    entries: dict[tuple[str, str], Entry] = {}
+    for entry in (entry for part in parts for entry in part.entries):
+        key = (entry.resource["resourceType"], entry.resource["id"])
+        before = entries.get(key)
+        if before is not None and key[0] == "Provenance":
+            targets = [*before.resource["target"], *entry.resource["target"]]
+            entry = replace(entry, resource={**entry.resource, "target": targets})  # noqa: PLW2901
+        entries[key] = entry
+    ordered = sorted(entries.values(), key=lambda entry: entry.resource["resourceType"] == "Provenance")
+    trace = tuple(dict.fromkeys(pair for part in parts for pair in part.trace))
+    return WrittenBundle(tuple(ordered), trace, tuple(issue for part in parts for issue in part.issues))
+
+
+def ledger_line(conversion: Conversion, *, file: str, index: int) -> dict[str, Any]:
+    """One line of `wardwire convert --ledger`: what became of a message, without a value of it."""
+    ledger = conversion.ledger or Ledger(())
+    return {
+        "file": file,
+        "index": index,
+        "control_id": conversion.control_id,
+        "outcome": "refused" if conversion.refused else "converted",
+        "issues": [describe(issue) for issue in conversion.issues],
+        "segments": {
+            "in": len(ledger.rows),
+            **{disposition.value: ledger.count(disposition) for disposition in Disposition},
+        },
+        "rows": [
+            {
+                "segment": row.segment,
+                "outcome": row.disposition.value,
+                "paths": list(row.paths),
+                "unmapped": list(row.unmapped),
+            }
+            for row in ledger.rows
+        ],
+    }
+
+
+def describe(issue: Issue) -> dict[str, str]:
+    """An issue as JSON."""
+    return {
+        "severity": issue.severity.value,
+        "code": issue.code.value,
+        "location": issue.location,
+        "text": issue.text,
+    }
