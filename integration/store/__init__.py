@@ -1,0 +1,1 @@
+"""What is on disk: messages, payloads, the audit chain, results. sqlmodel and SQL stay in here."""

@@ -10,7 +10,7 @@ import hmac
 from pathlib import Path
 
 from integration.errors import BlobCorrupt, NotFound
-from integration.store.durable_files import publish, unavailable_on_oserror
+from integration.store.durable_files import make_folder, publish, sync_folder, unavailable_on_oserror
 from integration.store.keys import Keys
 from integration.store.sealing import Sealer
 
@@ -29,6 +29,7 @@ class Blobs:
         self._folder = folder
         self._keys = keys
         self._sealer = Sealer(keys.seal)
+        self._settled: set[Path] = set()
 
     def put(self, content: bytes, *, kind: str) -> str:
         """Keep `content`; on return its file, its name and its folders are synced to disk.
@@ -40,8 +41,14 @@ class Blobs:
             StoreUnavailable: disk full, read-only or gone; nothing is left behind.
         """
         name = self._name(self._keys.digest.current.secret, content, kind)
-        if not self._opens(name, kind):
-            publish(self._path(name), self._sealer.seal(content, bound_to=_place(name, kind)))
+        path = self._path(name)
+        self._settle(path.parent)
+        if self._opens(name, kind):
+            # Whoever wrote it may have been killed before its name was on disk.
+            with unavailable_on_oserror("the blob folder"):
+                sync_folder(path.parent)
+        else:
+            publish(path, *self._sealer.seal_parts(content, bound_to=_place(name, kind)))
         return name
 
     def get(self, name: str, *, kind: str) -> bytes:
@@ -73,6 +80,15 @@ class Blobs:
         except (NotFound, BlobCorrupt):
             return False
         return True
+
+    def _settle(self, folder: Path) -> None:
+        # Another process may have made the folder a moment ago and not have synced it yet.
+        if folder not in self._settled or not folder.is_dir():
+            with unavailable_on_oserror("the blob folder"):
+                make_folder(folder)
+                sync_folder(folder.parent)
+                sync_folder(folder.parent.parent)
+            self._settled.add(folder)
 
     def sweep(self, *, before: float) -> int:
         """Remove what a killed process left half-written.

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from integration.states import MessageState
 from mappers.domain.acknowledgement import Verdict
+from mappers.domain.attribution import AuditEvent
 from mappers.domain.issues import Issue
 
 
@@ -145,6 +146,21 @@ class MessageFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """Who does something to what is stored.
+
+    Attributes:
+        at: UTC text (`ids.utc_text`).
+        actor: "worker", "user:ada".
+        reason: a code, never text of a message.
+    """
+
+    at: str
+    actor: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Undispatched:
     """A committed message that the engine has not been handed yet, oldest first.
 
@@ -159,3 +175,87 @@ class Undispatched:
     channel: str
     trigger: str
     replays: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One record of the audit chain.
+
+    Attributes:
+        seq: its place, from 1 without gaps.
+        prev: hash of the record before, hex.
+        hash: its own.
+    """
+
+    seq: int
+    event: AuditEvent
+    prev: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedCheckpoint:
+    """How the audit chain stood at a moment.
+
+    Attributes:
+        count: how many records it had.
+        last_seq: of the last of them.
+        key_id: names the Ed25519 key of `signature` (base64).
+    """
+
+    at: str
+    count: int
+    last_seq: int
+    last_hash: str
+    key_id: str
+    signature: str
+
+
+class BreakReason(StrEnum):
+    """How a record of the audit chain fails.
+
+    ALTERED: its content is not what its hash says. REMOVED: it is missing before a later one. REORDERED: it
+    does not follow the record before it. TRUNCATED: a checkpoint knows of it, the chain ends before it.
+    REWRITTEN: a checkpoint knows it with another hash. UNSIGNED: the checkpoint at it has no signature of
+    our keys.
+    """
+
+    ALTERED = "altered"
+    REMOVED = "removed"
+    REORDERED = "reordered"
+    TRUNCATED = "truncated"
+    REWRITTEN = "rewritten"
+    UNSIGNED = "unsigned"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The first record that does not hold."""
+
+    seq: int
+    reason: BreakReason
+
+    def __str__(self) -> str:
+        return f"audit record {self.seq}: {self.reason.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a verification of the audit chain found.
+
+    Attributes:
+        records: how many hold, from the first on.
+        last_hash: of the last that holds.
+        checkpoints: how many agree with them.
+        broken: the first record that does not hold; None when all do.
+    """
+
+    records: int
+    last_hash: str
+    checkpoints: int
+    broken: Break | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was altered, removed, re-ordered or cut off, as far as checkpoints reach."""
+        return self.broken is None

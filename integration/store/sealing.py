@@ -40,9 +40,14 @@ class Sealer:
 
     def seal(self, content: bytes, *, bound_to: str) -> bytes:
         """The envelope around `content`; `bound_to` is needed again to open it."""
+        head, body = self.seal_parts(content, bound_to=bound_to)
+        return head + body
+
+    def seal_parts(self, content: bytes, *, bound_to: str) -> tuple[bytes, bytes]:
+        """The envelope in two parts, so that tens of megabytes are not copied to join them."""
         nonce = self._randomness(_NONCE)
         prefix = self._prefix
-        return prefix + nonce + self._encrypt(nonce, content, prefix + bound_to.encode())
+        return prefix + nonce, self._encrypt(nonce, content, prefix + bound_to.encode())
 
     def open(self, sealed: bytes, *, bound_to: str) -> bytes:
         """What was sealed for this place.

@@ -1,0 +1,224 @@
+"""How each database is opened: durable, read-only for readers, one write lock for all writers.
+
+Knows no table and starts no thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import URL, Connection, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
+
+from integration.errors import SettingsInvalid, StoreUnavailable
+from integration.store import failures
+from integration.store.durable_files import make_folder, sync_folder, unavailable_on_oserror
+
+#: Seconds between two looks at a write lock that another process holds. SQLite's own busy handler sleeps up
+#: to 100 ms and is not fair, which a sender would see as a late ACK.
+_LOCK_POLL = 0.000_5
+#: Bytes. Rows of a few hundred bytes and payloads of 2 to 4 KB waste less of a larger page.
+_PAGE_SIZE = 8192
+#: Serialises the writers of all processes (any constant that nothing else on the server uses).
+_ADVISORY_LOCK = 0x57415244
+_CONNECT_TIMEOUT = 5
+
+
+class SqliteEngines:
+    """A SQLite file: WAL, every commit synced."""
+
+    dialect = "sqlite"
+
+    def __init__(self, url: URL, lock_timeout: float) -> None:
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise SettingsInvalid("store.url must name a file: a database in memory keeps no promise")
+        self._path = Path(url.database).absolute()
+        self._lock_timeout = lock_timeout
+
+    def reading(self) -> Engine:
+        """An engine whose connections cannot write."""
+        engine = self._engine(poolclass=QueuePool, pool_size=8, max_overflow=24)
+        event.listen(engine, "connect", self._prepare_reader)
+        event.listen(engine, "begin", _begin_deferred)
+        return engine
+
+    def writing(self) -> Writing:
+        """What the writer thread works with."""
+        engine = self._engine(poolclass=NullPool)
+        event.listen(engine, "connect", self._prepare_writer)
+        event.listen(engine, "begin", self._begin_immediate)
+        return Writing(engine, before=self._create, identify=self._identify)
+
+    def _engine(self, **options: Any) -> Engine:
+        # mode=rw: a reader, or a writer that finds the file gone, must not make an empty database.
+        name = f"file:{quote(str(self._path))}?mode=rw"
+        return create_engine(
+            "sqlite://",
+            creator=lambda: sqlite3.connect(name, uri=True, check_same_thread=False),
+            hide_parameters=True,
+            **options,
+        )
+
+    def _create(self) -> None:
+        """Make the file for its owner only, before SQLite would make it for everybody."""
+        with unavailable_on_oserror("the database folder"):
+            make_folder(self._path.parent)
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+                sync_folder(self._path.parent)
+
+    def _identify(self) -> object:
+        """Which file is under the database's name: SQLite would go on writing into a deleted one."""
+        with unavailable_on_oserror("the database file"):
+            found = self._path.stat()
+        return found.st_dev, found.st_ino
+
+    def _prepare_reader(self, connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None  # BEGIN is ours
+        for pragma in (f"busy_timeout={round(self._lock_timeout * 1000)}", "query_only=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def _prepare_writer(self, connection: DBAPIConnection, _record: object) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout={round(self._lock_timeout * 1000)}",
+            f"page_size={_PAGE_SIZE}",  # only before the first table
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=0",  # _begin_immediate waits
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    def _begin_immediate(self, connection: Connection) -> None:
+        execute = connection.connection.driver_connection.execute  # type: ignore[union-attr]
+        deadline = time.monotonic() + self._lock_timeout
+        while True:
+            try:
+                execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                    raise
+                time.sleep(_LOCK_POLL)
+            else:
+                return
+
+
+class PostgresEngines:
+    """A PostgreSQL server, through psycopg."""
+
+    dialect = "postgresql"
+
+    def __init__(self, url: URL, lock_timeout: float) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        self._lock_timeout = lock_timeout
+
+    def reading(self) -> Engine:
+        """An engine whose connections cannot write and see one snapshot each."""
+        return self._engine(
+            pool_size=8,
+            max_overflow=24,
+            pool_pre_ping=True,
+            isolation_level="REPEATABLE READ",
+            execution_options={"postgresql_readonly": True},
+        )
+
+    def writing(self) -> Writing:
+        """What the writer thread works with."""
+        engine = self._engine(poolclass=NullPool, isolation_level="READ COMMITTED")
+        event.listen(engine, "connect", self._prepare_writer)
+        event.listen(engine, "begin", _take_advisory_lock)
+        return Writing(engine)
+
+    def _engine(self, **options: Any) -> Engine:
+        arguments = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "wardwire"}
+        return create_engine(self._url, hide_parameters=True, connect_args=arguments, **options)
+
+    def _prepare_writer(self, connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {round(self._lock_timeout * 1000)}")
+        # A server that is configured to answer before it has written would break the promise of the ACK.
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        connection.commit()
+        cursor.close()
+
+
+class Writing:
+    """`group_commit.Transactions` over one lasting connection, opened again after any failure.
+
+    Args:
+        engine: without a pool.
+        before: called before the first connection, never when a lost database is looked for again.
+        identify: which database a commit went to; when it changes, the commit counts as lost.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        before: Callable[[], None] | None = None,
+        identify: Callable[[], object] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._before = before
+        self._identify = identify
+        self._identity: object = None
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A transaction under the store's write lock."""
+        try:
+            connection = self._connection or self._open()
+            with connection.begin():
+                yield connection
+            self._check_identity()
+        except (SQLAlchemyError, sqlite3.Error, StoreUnavailable):
+            self.close()
+            raise
+
+    def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
+        """A part of a transaction that is rolled back alone."""
+        return connection.begin_nested()
+
+    def blame(self, error: BaseException) -> BaseException:
+        """The error to hand to who waits."""
+        return failures.blame(error)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, sqlite3.Error):
+                connection.close()
+
+    def _check_identity(self) -> None:
+        if self._identify is not None and self._identify() != self._identity:
+            raise StoreUnavailable("the database file was replaced while it was open")
+
+    def _open(self) -> Connection:
+        if self._before is not None and self._identity is None:
+            self._before()
+        self._connection = connection = self._engine.connect()
+        if self._identify is not None:
+            self._identity = self._identify()
+        return connection
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _take_advisory_lock(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")

@@ -1,0 +1,167 @@
+"""Reading and moving stored messages, within a connection that is given. Decrypts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select, text
+
+from integration.errors import Conflict, NotFound
+from integration.states import MESSAGE_MOVES, MessageState
+from integration.store import audit
+from integration.store.admission import decode_issues
+from integration.store.canonical import canonical
+from integration.store.ids import first_id_at
+from integration.store.preparation import SEPARATOR
+from integration.store.records import Act, MessageFilter, StoredMessage, Undispatched
+from integration.store.statements import places
+from integration.store.tables import MESSAGES, PAYLOADS
+from mappers.domain.acknowledgement import Verdict
+from mappers.domain.attribution import AuditOutcome
+
+_M = MESSAGES.c
+_SHOWN = (
+    "id", "seq", "channel", "peer", "sender", "control_id", "trigger", "version", "processing_id",
+    "received_at", "size", "digest", "order_key", "state", "verdict", "issues", "reason", "attempts",
+    "replays", "dispatched_at", "finished_at", "parent_id",
+)  # fmt: skip
+#: The text after the separator of a door key: bounds the range of all that begin with one control id.
+_AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
+#: As literals, since a planner cannot match a parameter with the condition of a partial index.
+_OPEN = text("state <> 'processed'")
+_UNDISPATCHED = (
+    "SELECT id, seq, order_key, channel, trigger, replays FROM message"
+    " WHERE dispatched_at IS NULL AND state = 'received' ORDER BY seq"
+)
+_FINISHED = frozenset({MessageState.PROCESSED, MessageState.PARKED, MessageState.DISCARDED})
+#: Whose failure the audit record tells; the others are successes.
+_OUTCOMES = {
+    MessageState.FAILED: AuditOutcome.MINOR_FAILURE,
+    MessageState.PARKED: AuditOutcome.SERIOUS_FAILURE,
+}
+
+
+def find(connection: Connection, message_id: str) -> StoredMessage:
+    """A message without its bytes.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    row = connection.execute(select(*(_M[name] for name in _SHOWN)).where(_M.id == message_id)).first()
+    if row is None:
+        raise NotFound("there is no message of that id")
+    return _message(row)
+
+
+def payload(connection: Connection, seq: int) -> tuple[str | None, bytes | None]:
+    """Where the bytes of a message are: the name of its blob, or the sealed bytes themselves."""
+    query = (
+        select(_M.blob, PAYLOADS.c.sealed)
+        .select_from(MESSAGES.outerjoin(PAYLOADS, PAYLOADS.c.seq == _M.seq))
+        .where(_M.seq == seq)
+    )
+    blob, sealed = connection.execute(query).one()
+    return blob, sealed
+
+
+def listing(connection: Connection, wanted: MessageFilter) -> tuple[StoredMessage, ...]:
+    """Messages without their bytes, newest first."""
+    query = select(*(_M[name] for name in _SHOWN)).order_by(_M.id.desc()).limit(wanted.limit)
+    if wanted.state is not None:
+        query = query.where(_M.state == wanted.state.value)
+        if wanted.state is not MessageState.PROCESSED:
+            query = query.where(_OPEN)
+    if wanted.channel is not None:
+        query = query.where(_M.channel == wanted.channel)
+    if wanted.since is not None:
+        query = query.where(_M.id >= first_id_at(wanted.since))
+    if wanted.until is not None:
+        query = query.where(_M.id < first_id_at(wanted.until))
+    if wanted.before is not None:
+        query = query.where(_M.id < wanted.before)
+    if wanted.control_id is not None:
+        first = select(_M.id).where(
+            _M.parent_id.is_(None),
+            _M.door_key >= wanted.control_id + SEPARATOR,
+            _M.door_key < wanted.control_id + _AFTER_SEPARATOR,
+        )
+        query = query.where(or_(_M.id.in_(first), _M.parent_id.in_(first)))
+    return tuple(map(_message, connection.execute(query)))
+
+
+def backlog(connection: Connection) -> Mapping[MessageState, int]:
+    """How many messages are in each state but PROCESSED, whose count nobody waits for."""
+    counts = dict.fromkeys(MessageState, 0)
+    del counts[MessageState.PROCESSED]
+    sql = "SELECT state, count(*) FROM message WHERE state <> 'processed' GROUP BY state"
+    for state, count in connection.exec_driver_sql(sql):
+        counts[MessageState(state)] = count
+    return counts
+
+
+def undispatched(connection: Connection, limit: int) -> tuple[Undispatched, ...]:
+    """Accepted messages that the engine was not handed yet, in the order of their commits."""
+    sql = f"{_UNDISPATCHED} LIMIT {places(1, connection)}"
+    return tuple(Undispatched(*row) for row in connection.exec_driver_sql(sql, (limit,)))
+
+
+def mark_dispatched(connection: Connection, message_ids: Sequence[str], at: str) -> None:
+    """Remember that the engine has them. A message that a worker already moved on is left as it is."""
+    if message_ids:
+        sql = "UPDATE message SET dispatched_at = ? WHERE id = ? AND dispatched_at IS NULL"
+        place = places(1, connection)
+        rows = [(at, message_id) for message_id in message_ids]
+        connection.exec_driver_sql(sql.replace("?", place), rows)
+
+
+def move(connection: Connection, message_id: str, state: MessageState, act: Act) -> StoredMessage:
+    """Put a message into another state, with its audit record, in the caller's transaction.
+
+    RECEIVED begins a new run: it is dispatched again, under the next replay number.
+
+    Args:
+        connection: of a work of `Database.write`.
+        message_id: which.
+        state: the new one.
+        act: who does it, when and why.
+
+    Raises:
+        NotFound: there is no such message.
+        Conflict: `states.MESSAGE_MOVES` does not allow it.
+    """
+    before = find(connection, message_id)
+    if state not in MESSAGE_MOVES[before.state]:
+        raise Conflict(f"a message that is {before.state.value} cannot become {state.value}")
+    changes: dict[str, Any] = {"state": state.value, "reason": act.reason, "finished_at": None}
+    if state is MessageState.RECEIVED:
+        changes |= {"replays": before.replays + 1, "attempts": 0, "dispatched_at": None}
+    elif state is MessageState.PROCESSING:
+        changes["attempts"] = before.attempts + 1
+    elif state in _FINISHED:
+        changes["finished_at"] = act.at
+    connection.execute(MESSAGES.update().where(_M.id == message_id).values(changes))
+    _audit_move(connection, before, state, act)
+    return find(connection, message_id)
+
+
+def _audit_move(connection: Connection, before: StoredMessage, state: MessageState, act: Act) -> None:
+    kind = "message.replayed" if state is MessageState.RECEIVED else f"message.{state.value}"
+    details: dict[str, str | int] = {"attempts": before.attempts, "from": before.state.value}
+    if act.reason is not None:
+        details["reason"] = act.reason
+    outcome = _OUTCOMES.get(state, AuditOutcome.SUCCESS).value
+    fact = audit.Fact(act.at, kind, act.actor, outcome, before.id, None, canonical(details))
+    audit.extend(connection, [fact], audit.head(connection))
+
+
+def _message(row: Row[Any]) -> StoredMessage:
+    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name
+    return StoredMessage(
+        **values
+        | {
+            "state": MessageState(row.state),
+            "verdict": Verdict(row.verdict),
+            "issues": decode_issues(row.issues),
+        }
+    )

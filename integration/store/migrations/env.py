@@ -1,0 +1,19 @@
+"""Alembic's environment: runs in the transaction that `upgrade` (or a developer's `revision`) hands in."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from integration.store import result_tables, tables  # noqa: F401  # they declare the tables
+
+connection = context.config.attributes["connection"]
+context.configure(
+    connection=connection,
+    target_metadata=SQLModel.metadata,
+    # SQLite changes a table only by making it anew.
+    render_as_batch=connection.dialect.name == "sqlite",
+    # SQLite can roll back DDL, and `Database` opens its transactions in a way that lets it.
+    transactional_ddl=True,
+)
+context.run_migrations()

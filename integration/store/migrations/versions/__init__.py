@@ -1,0 +1,1 @@
+"""One script for each version of the schema, never changed once released."""

@@ -1,0 +1,133 @@
+"""All about an arrival that can be computed before its transaction: id, digests, sealed bytes, blob.
+
+Runs in the caller's thread, so that the writer thread's time goes into the database.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+from integration.store.blobs import Blobs
+from integration.store.ids import ENTROPY, message_id, utc_text
+from integration.store.keys import Keys
+from integration.store.records import Arrival
+from integration.store.sealing import Sealer
+
+#: Of a blob's name; the same bytes as another kind are another blob.
+BLOB = "message"
+#: Between the parts of a door key: US cannot occur in printable text.
+SEPARATOR = "\x1f"
+#: Characters of a field that are kept: MSH-10 has at most 199, the others less (HL7 v2.9 ch. 2).
+_LONGEST = 199
+
+#: The columns of `Prepared.columns`.
+COLUMNS = (
+    "id", "door_key", "resend_digest", "digest", "channel", "peer", "sender", "control_id", "trigger",
+    "version", "processing_id", "received_at", "size", "order_key", "blob",
+)  # fmt: skip
+
+
+class Prepared(NamedTuple):
+    """An arrival, ready for its transaction.
+
+    Attributes:
+        columns: of its row, as named in COLUMNS; the last one is the blob.
+        sealed: its bytes, when they belong into the database.
+    """
+
+    arrival: Arrival
+    id: str
+    door_key: str
+    resend_digest: str
+    digest: str
+    at: str
+    columns: tuple[str | int | None, ...]
+    sealed: bytes | None
+
+    @property
+    def blob(self) -> str | None:
+        """Name of the blob that holds its bytes."""
+        return self.columns[-1]  # type: ignore[return-value]
+
+
+class Preparation:
+    """Prepares arrivals of one inbox.
+
+    Args:
+        inline_bytes: payloads of more than this become blobs.
+        is_resend: whether an accepted message with this door key and resend digest is stored: asked for
+            large ones only, whose blob would otherwise be written at every resend.
+        randomness: gives that many random bytes.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        blobs: Blobs,
+        *,
+        inline_bytes: int,
+        is_resend: Callable[[str, str], bool],
+        randomness: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._digest_of = keys.digest_of
+        self._seal = Sealer(keys.seal).seal
+        self._blobs = blobs
+        self._inline_bytes = inline_bytes
+        self._is_resend = is_resend
+        self._randomness = randomness
+
+    def prepare(self, arrival: Arrival) -> Prepared:
+        """Compute what can be computed; a large payload is on disk as a blob when this returns.
+
+        Raises:
+            StoreUnavailable: the blob folder does not take it.
+        """
+        raw = arrival.raw
+        digest = resend_digest = self._digest_of(raw)
+        if arrival.unstable is not None:
+            start, end = arrival.unstable
+            resend_digest = self._digest_of(raw[:start] + raw[end:])
+        channel, peer, sender, control_id, *rest = self._fields(arrival)
+        door_key = f"{control_id}{SEPARATOR}{channel}{SEPARATOR}{sender}"
+        if not control_id:
+            door_key += SEPARATOR + resend_digest
+        own_id = message_id(arrival.received_at, self._randomness(ENTROPY))
+        sealed = blob = None
+        if len(raw) <= self._inline_bytes:
+            sealed = self._seal(raw, bound_to=own_id)
+        elif not self._is_resend(door_key, resend_digest):
+            blob = self._blobs.put(raw, kind=BLOB)
+        at = utc_text(arrival.received_at)
+        order_key = (
+            self._digest_of(arrival.order_key.encode("utf-8", "surrogatepass")) if arrival.order_key else ""
+        )
+        columns = (
+            own_id, door_key, resend_digest, digest, channel, peer, sender, control_id, *rest,
+            at, len(raw), order_key, blob,
+        )  # fmt: skip
+        return Prepared(arrival, own_id, door_key, resend_digest, digest, at, columns, sealed)
+
+    def keep(self, arrival: Arrival) -> str:
+        """The blob of a payload that looked like a resend and is none."""
+        return self._blobs.put(arrival.raw, kind=BLOB)
+
+    def _fields(self, arrival: Arrival) -> tuple[str, ...]:
+        """The sender's words, in a form that every database takes and every index bears."""
+        fields = (
+            arrival.channel, arrival.peer, arrival.sender, arrival.control_id,
+            arrival.trigger, arrival.version, arrival.processing_id,
+        )  # fmt: skip
+        together = "".join(fields)
+        if len(together) <= _LONGEST and together.isprintable():
+            return fields
+        return tuple(map(self._field, fields))
+
+    def _field(self, text: str) -> str:
+        if len(text) <= _LONGEST and text.isprintable():
+            return text
+        # Two that differ only where they are cut must not become one.
+        digest = self._digest_of(text.encode("utf-8", "surrogatepass"))
+        shown = "".join(character if character.isprintable() else "\ufffd" for character in text[:100])
+        return f"{shown}#{digest[-32:]}"

@@ -1,0 +1,141 @@
+"""The tables of messages, payloads, audit, checkpoints and workers. Only the store imports this.
+
+Every index is paid for by each message at the door, so there is one only where a hot query needs it
+(`tests/integration/store/test_queries.py` explains each of them).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String, Table, text
+from sqlmodel import Field, SQLModel
+
+#: SQLite makes only an INTEGER primary key its row number.
+_SEQ = BigInteger().with_variant(Integer(), "sqlite")
+#: Bytes compare, never a locale's rules: ids, moments and door keys are searched by range.
+_TEXT = String().with_variant(String(collation="C"), "postgresql")
+
+_HEAD = text("parent_id IS NULL")
+_CHILD = text("parent_id IS NOT NULL")
+_OPEN = text("state <> 'processed'")
+_WAITING = text("dispatched_at IS NULL AND state = 'received'")
+
+
+class Message(SQLModel, table=True):
+    """A message that was received. What it says is in `payload` or in a blob.
+
+    Attributes:
+        seq: of the audit record that admitted it.
+        door_key: control id, channel and sender: what a resend has in common with the first.
+        parent_id: the earlier message of this door key within the window, if there was one.
+        resend_digest: keyed digest of the bytes without what a resend may change.
+        digest: keyed digest of the bytes.
+        issues: canonical JSON of the door's issues, without values of the message.
+        blob: name in the blob folder; NULL when the payload is in its table.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        Index("uq_message_id", "id", unique=True),
+        Index("ix_message_head", "door_key", sqlite_where=_HEAD, postgresql_where=_HEAD),
+        Index("ix_message_child", "parent_id", "resend_digest", sqlite_where=_CHILD, postgresql_where=_CHILD),
+        Index("ix_message_open", "state", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("ix_message_waiting", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
+    )
+
+    seq: int = Field(primary_key=True, sa_type=_SEQ, sa_column_kwargs={"autoincrement": False})
+    id: str = Field(sa_type=_TEXT)
+    door_key: str = Field(sa_type=_TEXT)
+    parent_id: str | None = Field(default=None, sa_type=_TEXT)
+    resend_digest: str = Field(sa_type=_TEXT)
+    digest: str = Field(sa_type=_TEXT)
+    channel: str = Field(sa_type=_TEXT)
+    peer: str = Field(sa_type=_TEXT)
+    sender: str = Field(sa_type=_TEXT)
+    control_id: str = Field(sa_type=_TEXT)
+    trigger: str = Field(sa_type=_TEXT)
+    version: str = Field(sa_type=_TEXT)
+    processing_id: str = Field(sa_type=_TEXT)
+    received_at: str = Field(sa_type=_TEXT)
+    size: int = Field(sa_type=BigInteger)
+    order_key: str = Field(sa_type=_TEXT)
+    state: str = Field(sa_type=_TEXT)
+    verdict: str = Field(sa_type=_TEXT)
+    issues: str = Field(sa_type=_TEXT)
+    reason: str | None = Field(default=None, sa_type=_TEXT)
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    replays: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    dispatched_at: str | None = Field(default=None, sa_type=_TEXT)
+    finished_at: str | None = Field(default=None, sa_type=_TEXT)
+    blob: str | None = Field(default=None, sa_type=_TEXT)
+
+
+class Payload(SQLModel, table=True):
+    """The sealed bytes of a small message, apart from its row: the row changes state, they never change."""
+
+    __tablename__ = "payload"
+
+    seq: int = Field(primary_key=True, sa_type=_SEQ, sa_column_kwargs={"autoincrement": False})
+    sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class Audit(SQLModel, table=True):
+    """One record of the audit chain. Triggers refuse to change or remove it.
+
+    Attributes:
+        subject: canonical JSON {"message_id", "resource"} of what is known; the two columns repeat it.
+        details: canonical JSON.
+        prev: hash of the record before.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_message", "message_id"),
+        Index(
+            "ix_audit_resource",
+            "resource",
+            sqlite_where=text("resource IS NOT NULL"),
+            postgresql_where=text("resource IS NOT NULL"),
+        ),
+    )
+
+    seq: int = Field(primary_key=True, sa_type=_SEQ, sa_column_kwargs={"autoincrement": False})
+    version: int
+    at: str = Field(sa_type=_TEXT)
+    kind: str = Field(sa_type=_TEXT)
+    actor: str = Field(sa_type=_TEXT)
+    outcome: str = Field(sa_type=_TEXT)
+    message_id: str | None = Field(default=None, sa_type=_TEXT)
+    resource: str | None = Field(default=None, sa_type=_TEXT)
+    details: str = Field(sa_type=_TEXT)
+    prev: str = Field(sa_type=_TEXT)
+    hash: str = Field(sa_type=_TEXT)
+
+
+class Checkpoint(SQLModel, table=True):
+    """A signed statement of how long the audit chain was and how it ended."""
+
+    __tablename__ = "checkpoint"
+
+    last_seq: int = Field(primary_key=True, sa_type=_SEQ, sa_column_kwargs={"autoincrement": False})
+    count: int = Field(sa_type=BigInteger)
+    at: str = Field(sa_type=_TEXT)
+    last_hash: str = Field(sa_type=_TEXT)
+    key_id: str = Field(sa_type=_TEXT)
+    signature: str = Field(sa_type=_TEXT)
+
+
+class WorkerHeartbeat(SQLModel, table=True):
+    """When each worker process was last alive."""
+
+    __tablename__ = "worker_heartbeat"
+
+    executor_id: str = Field(primary_key=True, sa_type=_TEXT)
+    role: str = Field(sa_type=_TEXT)
+    host: str = Field(sa_type=_TEXT)
+    pid: int
+    started_at: str = Field(sa_type=_TEXT)
+    seen_at: str = Field(sa_type=_TEXT)
+
+
+MESSAGES: Table = Message.__table__  # type: ignore[attr-defined]
+PAYLOADS: Table = Payload.__table__  # type: ignore[attr-defined]
