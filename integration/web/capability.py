@@ -1,0 +1,83 @@
+"""The CapabilityStatement: what the read face really does, made from the tables that do it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from integration.store.search_parameters import PARAMETERS, Kind, Parameter
+from mappers.domain.attribution import Software
+
+_INTERACTIONS = ("read", "vread", "history-instance", "search-type")
+_DESCRIPTION = (
+    "What Wardwire wrote, as versioned resources. Read only. Modifiers: :missing on all, :not on tokens, "
+    ":identifier and :[type] on references; chained parameters. Date prefixes: eq ne gt lt ge le sa eb. "
+    "Times without an offset are read as UTC. _sort takes _lastUpdated or one date parameter. :iterate on "
+    "_include and _revinclude. Prefer: handling=strict refuses unknown parameters."
+)
+
+
+def write(*, software: Software, base: str, started: datetime) -> dict[str, Any]:
+    """The statement of one running server (R4 CapabilityStatement, kind `instance`).
+
+    Args:
+        software: that runs.
+        base: URL of the FHIR face.
+        started: when this process started; aware.
+    """
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": started.isoformat(timespec="seconds"),
+        "publisher": software.name,
+        "kind": "instance",
+        "software": {"name": software.name, "version": software.version},
+        "implementation": {"description": "FHIR read face of this Wardwire", "url": base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json", "json"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": _DESCRIPTION,
+                "security": {
+                    "cors": False,
+                    "description": "Bearer tokens where configured; without them, this machine alone.",
+                },
+                "resource": [_resource(kind) for kind in sorted(PARAMETERS)],
+            }
+        ],
+    }
+
+
+def _resource(kind: str) -> dict[str, Any]:
+    referring = sorted(
+        f"{source}:{parameter.name}"
+        for source, parameters in PARAMETERS.items()
+        for parameter in parameters.values()
+        if parameter.kind is Kind.REFERENCE and (not parameter.targets or kind in parameter.targets)
+    )
+    parameters = PARAMETERS[kind].values()
+    include = [f"{kind}:{p.name}" for p in parameters if p.kind is Kind.REFERENCE]
+    everywhere = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
+    described = {
+        "type": kind,
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": False,
+        "conditionalCreate": False,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "searchInclude": [f"{kind}:*", *include] if include else [],
+        "searchRevInclude": referring,
+        "searchParam": everywhere + [_parameter(parameter) for parameter in parameters],
+    }
+    return {name: value for name, value in described.items() if value != []}
+
+
+def _parameter(parameter: Parameter) -> dict[str, str]:
+    described = {"name": parameter.name, "type": parameter.kind.value}
+    if parameter.own:
+        described["documentation"] = "Wardwire's own: " + ", ".join(parameter.paths)
+    return described
