@@ -28,7 +28,8 @@ VERSION: Final = "2.5.1"
 _ECHO_LIMIT: Final = 256
 #: ERR-8 is 250 characters long.
 _TEXT_LIMIT: Final = 250
-_CONTROLS: Final = dict.fromkeys([*range(0x20), 0x7F])
+#: All but the tab, which ends nothing.
+_CONTROLS: Final = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F])
 _SPARE: Final = "^~\\&!$*%:;"
 _VERSION: Final = re.compile(r"2(?:\.[0-9A-Za-z]{1,3}){0,3}")
 _PROCESSING: Final = re.compile(r"[PTD]([^A-Za-z0-9][ARITN])?")

@@ -143,6 +143,11 @@ def coding(table: str, code: str) -> Coding | None:
     return None if words is None else Coding(code.strip(), _V2 + table, words or None)
 
 
+def codes(table: str) -> tuple[str, ...]:
+    """Every code of a generated table."""
+    return tuple(_DATA["tables"][table])
+
+
 def known(table: str, code: str) -> bool:
     """Whether a generated table holds a code."""
     return code.strip() in _DATA["tables"][table]
@@ -254,10 +259,25 @@ def codec(name: str) -> str:
     return _character_sets().get(name.upper().replace(" ", ""), "")
 
 
+def character_sets() -> tuple[str, ...]:
+    """The names that `codec` was generated for."""
+    return tuple(_DATA["character_sets"])
+
+
 def ucum_alias(unit: str) -> str | None:
     """A unit as laboratories spell it -> UCUM. Spellings count letter by letter: `m/uL` is no `M/uL`."""
     alias: str | None = _DATA["ucum_aliases"].get(unit)
     return alias
+
+
+def ucum_aliases() -> tuple[str, ...]:
+    """Every spelling that `ucum_alias` knows."""
+    return tuple(_DATA["ucum_aliases"])
+
+
+def known_ucum() -> frozenset[str]:
+    """The UCUM codes that occur in our tables."""
+    return _ucum()
 
 
 def is_known_ucum(unit: str) -> bool:

@@ -71,11 +71,11 @@ LISTS: Final = (
 )
 
 
-def main(folder: Path) -> None:
-    """Read the published tables in `folder` and write our data."""
+def main(folder: Path, target: Path = GENERATED) -> None:
+    """Read the published tables in `folder` and write our data to `target`."""
     maps = folder / "codesystems"
     data = {
-        "codes": {name: _codes(maps, stem, allowed.split()) for name, (stem, allowed) in CODES.items()},
+        "codes": {name: codes(maps, stem, allowed.split()) for name, (stem, allowed) in CODES.items()},
         "codings": {name: _codings(maps, stem) for name, stem in CODINGS.items()},
         "tables": {number: _table(folder / "tho_tables" / f"v2-{number}.csv") for number in LISTS},
         "character_sets": _character_sets(folder / "charset_0211_to_python.csv"),
@@ -84,7 +84,7 @@ def main(folder: Path) -> None:
         "ucum": _ucum(folder.parent / "ucum_aliases.csv", folder.parent / "lab_analytes.csv"),
     }
     text = json.dumps(data, ensure_ascii=False, indent=0, sort_keys=True)
-    GENERATED.write_text(text + "\n", encoding="utf-8")
+    target.write_text(text + "\n", encoding="utf-8")
 
 
 def concept_map(folder: Path, stem: str) -> list[dict[str, str]]:
@@ -116,14 +116,21 @@ def concept_map(folder: Path, stem: str) -> list[dict[str, str]]:
     return found
 
 
-def _codes(folder: Path, stem: str, allowed: Iterable[str]) -> dict[str, str]:
+def codes(folder: Path, stem: str, allowed: Iterable[str]) -> dict[str, str]:
+    """One concept map as v2 code -> FHIR code, corrected.
+
+    Raises:
+        SystemExit: a target is no code that FHIR allows, or a correction no longer meets what it corrects.
+    """
     rows = concept_map(folder, stem)
     for correction in CONCEPT_MAPS:
         if correction.table == stem:
-            row = next(
-                row for row in rows if row["v2"] == correction.code and row["code"] == correction.published
-            )
-            row["code"] = correction.corrected
+            wrong = [
+                row for row in rows if (row["v2"], row["code"]) == (correction.code, correction.published)
+            ]
+            if not wrong:
+                raise SystemExit(f"{stem}: nothing to correct at {correction.code!r}; drop the correction")
+            wrong[0]["code"] = correction.corrected
     strange = {row["code"] for row in rows if row["code"]} - set(allowed)
     if strange:
         raise SystemExit(f"{stem}: no FHIR code: {', '.join(sorted(strange))}; add a correction")
