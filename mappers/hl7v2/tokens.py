@@ -252,11 +252,16 @@ def _lines(raw: bytes, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _line_ends(raw: bytes) -> list[Issue]:
-    if b"\n" not in raw:
+    # What follows the last segment is a matter of files, not of the message.
+    stop = len(raw)
+    while stop and raw[stop - 1] in b"\r\n":
+        stop -= 1
+    feeds, returns = raw.count(b"\n", 0, stop), raw.count(b"\r", 0, stop)
+    if not feeds:
         return []
-    if b"\r" not in raw:
+    if not returns:
         ends = "line feeds"
-    elif raw.count(b"\r\n") == raw.count(b"\n") == raw.count(b"\r"):
+    elif feeds == returns == raw.count(b"\r\n", 0, stop):
         ends = "carriage return and line feed"
     else:
         ends = "a mixture of carriage returns and line feeds"

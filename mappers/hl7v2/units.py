@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 #: Longer than any unit of a laboratory; the parser's time grows with the text.
 _LIMIT: Final = 40
 _MICRO: Final = str.maketrans({"\u00b5": "u", "\u03bc": "u"})
+#: mcg, mcL, mcmol; UCUM has no such prefix.
+_MC: Final = re.compile(r"(?<![A-Za-z])mc(?=[gLlm])")
+_IU: Final = re.compile(r"(?<![A-Za-z\[])([kmnuM]?)IU(?![A-Za-z\]])")
+#: x10E3, 10^3, X 10(3), 10**3 at the start of a unit.
+_POWER: Final = re.compile(r"^[xX]? ?10 ?(?:\*{1,2}|\^|[eE]\+?|\() ?0?(\d{1,2})\)?(?=/|$)")
 #: Letters of a unit outside brackets and braces, which hold names and annotations.
 _ATOM: Final = re.compile(r"[A-Za-z]+")
 _NAMED: Final = re.compile(r"\[[^\]]*\]|\{[^}]*\}")
 #: Atoms that are more probably a laboratory's spelling than what UCUM reads: upper-case feeds (ML is
 #: megalitre to UCUM), thousands and giga (K kelvin, G gauss), units and billions (u dalton, b barn).
-_AMBIGUOUS: Final = re.compile(r"[A-Z]{2,}|[A-KM-TV-Z]|[cdfkmnpu]?[GKCFTHP]|[abtu]")
+_AMBIGUOUS: Final = re.compile(r"[A-Z]{2,}|[A-KM-TV-Z]|[cdfkmnpu]?[GKCFTHP]|[btu]")
 #: Metres per volume: "m" stands for million.
 _MILLIONS: Final = re.compile(r"m/[a-z]*[Ll]|m/[cm]?m3")
 
@@ -44,16 +49,22 @@ def ucum_code(reported: str, *, channel: Channel) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _ucum(unit: str) -> str | None:
-    alias = tables.ucum_alias(unit)
-    if alias is not None:
-        return alias
-    plain = unit.translate(_MICRO).replace("10^", "10*")
-    alias = tables.ucum_alias(plain)
-    if alias is not None:
-        return alias
-    if tables.is_known_ucum(plain):
-        return plain
-    return plain if _certain(plain) and _valid(plain) else None
+    for spelling in (unit, _respelt(unit)):
+        alias = tables.ucum_alias(spelling)
+        if alias is not None:
+            return alias
+    if tables.is_known_ucum(spelling):
+        return spelling
+    return spelling if _certain(spelling) and _valid(spelling) else None
+
+
+def _respelt(unit: str) -> str:
+    """The same unit with UCUM's signs for micro, powers of ten and international units.
+
+    None of the spellings replaced means anything else to UCUM.
+    """
+    unit = _MC.sub("u", unit.translate(_MICRO))
+    return _POWER.sub(r"10*\1", _IU.sub(r"\1[IU]", unit))
 
 
 def _certain(unit: str) -> bool:

@@ -72,7 +72,7 @@ def _character_sets() -> Mapping[str, str]:
 
 @cache
 def _ucum() -> frozenset[str]:
-    return frozenset(_DATA["ucum"])
+    return frozenset(_DATA["ucum"]) | {row.target for row in policy.UCUM_ALIASES.values()}
 
 
 def _code(name: str, code: str) -> str | None:
@@ -267,12 +267,14 @@ def character_sets() -> tuple[str, ...]:
 def ucum_alias(unit: str) -> str | None:
     """A unit as laboratories spell it -> UCUM. Spellings count letter by letter: `m/uL` is no `M/uL`."""
     alias: str | None = _DATA["ucum_aliases"].get(unit)
+    if alias is None and unit in policy.UCUM_ALIASES:
+        return policy.UCUM_ALIASES[unit].target
     return alias
 
 
 def ucum_aliases() -> tuple[str, ...]:
     """Every spelling that `ucum_alias` knows."""
-    return tuple(_DATA["ucum_aliases"])
+    return (*_DATA["ucum_aliases"], *policy.UCUM_ALIASES)
 
 
 def known_ucum() -> frozenset[str]:

@@ -99,6 +99,21 @@ TELECOM_SYSTEM_OF: Final = {
     "EMR": Policy("phone", "an emergency number is a telephone number"),
 }
 
+#: Units seen in feeds that the published aliases lack -> UCUM.
+UCUM_ALIASES: Final = {
+    "PERCENT": Policy("%", "upper-case feed"),
+    "beats/min": Policy("/min", "as bpm: UCUM counts nothing by name"),
+    "UMOLL": Policy("umol/L", "the code of umol/L in a vendor's unit list; no other unit has these letters"),
+    "MMOLL": Policy("mmol/L", "the code of mmol/L in a vendor's unit list; no other unit has these letters"),
+    "MLMIN": Policy("mL/min", "the code of mL/min in a vendor's unit list; no other unit has these letters"),
+    "MDC_DIM_PERCENT": Policy("%", "ISO 11073-10101, as IHE devices send it"),
+    "MDC_DIM_MMHG": Policy("mm[Hg]", "ISO 11073-10101, as IHE devices send it"),
+    "MDC_DIM_DEGC": Policy("Cel", "ISO 11073-10101, as IHE devices send it"),
+    "MDC_DIM_BEAT_PER_MIN": Policy("/min", "ISO 11073-10101, as IHE devices send it"),
+    "MDC_DIM_RESP_PER_MIN": Policy("/min", "ISO 11073-10101, as IHE devices send it"),
+    "MDC_DIM_X_L_PER_MIN": Policy("L/min", "ISO 11073-10101, as IHE devices send it"),
+}
+
 #: Diagnostic service sections (0074) that are imaging, besides the laboratory ones (US Core category rules).
 IMAGING_SECTIONS: Final = frozenset(
     {"IMG", "RAD", "RX", "RUS", "CT", "CTH", "NMR", "NMS", "CUS", "OUS", "VUS", "XRC"}

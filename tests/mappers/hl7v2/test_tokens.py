@@ -130,6 +130,12 @@ def test_every_line_end_is_read(end: str, expected: list[str]) -> None:
     assert expected == issues(text)
 
 
+@pytest.mark.parametrize("end", ["", "\r", "\n", "\r\n", "\r\n\n"])
+def test_what_follows_the_last_segment_does_not_matter(end: str) -> None:
+    """Files end as their editors like."""
+    assert [] == issues(f"{HEADER}\rPID|1{end}")
+
+
 def test_mixed_line_ends_are_read() -> None:
     """Each segment may end as it likes."""
     assert ["MSH", "EVN", "PID", "PV1"] == [s.name for s in read(f"{HEADER}\rEVN|A\nPID|1\r\nPV1|1").segments]

@@ -9,6 +9,9 @@ from mappers.hl7v2 import tables
 from mappers.hl7v2.units import ucum_code
 
 CHANNEL = Channel("lab")
+POWERS = [
+    (f"{power}/L", "10*9/L") for power in ("x10*9", "X 10^9", "10**9", "10E9", "10e+09", "x10(9)", "10*9")
+]
 
 
 @pytest.mark.parametrize(
@@ -65,15 +68,25 @@ def test_ucum_is_ucum(unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reported", "expected"), [("\u00b5mol/kg", "umol/kg"), ("10^4/mL", "10*4/mL"), (" mg/dL ", "mg/dL")]
+    ("reported", "expected"),
+    [
+        ("\u00b5mol/kg", "umol/kg"),
+        ("10^4/mL", "10*4/mL"),
+        (" mg/dL ", "mg/dL"),
+        *POWERS,
+        ("mcg/kg", "ug/kg"),
+        ("IU/dL", "[IU]/dL"),
+        ("mIU/dL", "m[IU]/dL"),
+        ("mcmol/mol", "umol/mol"),
+    ],
 )
 def test_spellings_of_one_unit_are_one_code(reported: str, expected: str) -> None:
-    """The micro sign, the power sign, blanks around."""
+    """The micro sign and mc, powers of ten, blanks around."""
     assert expected == ucum_code(reported, channel=CHANNEL)
 
 
 @pytest.mark.parametrize(
-    "unit", ["K/L", "MG/L", "ML", "G", "mG", "H", "m/L", "u/dL", "b", "A/L", "KU/L", "UG/G"]
+    "unit", ["K/L", "MG/L", "ML", "G", "mG", "H", "m/L", "u/dL", "b", "A/L", "KU/L", "UG/G", "X10E9/ML"]
 )
 def test_doubtful_units_get_no_code(unit: str) -> None:
     """Valid UCUM, but more probably a laboratory's own spelling of something else."""
