@@ -1,0 +1,241 @@
+"""Who is who across messages: every rule of identity in one place.
+
+| of | first of these that the message has | else |
+|---|---|---|
+| order number's scope | its own assigner (EI.2 to EI.4); the channel's `order_assigner`; MSH-4 with MSH-3 | |
+| work (what a filler did) | scope + filler number (OBR-3, ORC-3); scope + placer number (OBR-2, ORC-2); \
+patient + OBR-4 + OBR-7 (a loose OBX: patient + OBX-14) | digest of the group, with a warning |
+| Observation | work + OBX-3 (code and system, text without code) + OBX-4 + OBX-21 | |
+| DiagnosticReport | work + OBR-4 | |
+| ServiceRequest | scope + placer number; scope + filler number | work |
+| Specimen | SPM-2 with its own assigner (placer's, filler's); work + SPM-2; work + SPM-1 + SPM-4 | work |
+| Patient | PID-3 of the channel's `patient_assigners`, best first; the first MR of PID-3; the first of \
+PID-3; PID-2, PID-4 with a warning | none |
+| Encounter | PV1-19 | none |
+
+Never MSH-10, never a position in the message. A patient's or visit's number without assigner is scoped by the
+sending facility (MSH-4, else MSH-3). A number of another kind carries a marker that no ER7 text can hold, so
+that a placer's 17 is never taken for a filler's 17. Where one message speaks twice of one identity with
+different content, `distinguish` tells the two apart by OBR-4, then OBX-14, then by their order among equals.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mappers.domain.identifiers import Identifier, Identity
+from mappers.domain.issues import IssueCode
+from mappers.hl7v2 import tables
+from mappers.hl7v2.datatypes import codes, identifiers
+from mappers.hl7v2.elements import Element, SegmentReader
+from mappers.hl7v2.tokens import Segment
+
+#: Kinds of key; SO (0x0E) cannot occur in a value of an ER7 message (`fields.CONTROL`).
+_PLACER: Final = "\x0eplacer"
+_FILLER: Final = "\x0efiller"
+_PATIENT: Final = "\x0epatient"
+_DIGEST: Final = "\x0edigest"
+
+#: The first parts of the identity of all that one order group says.
+Work = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Scopes that serve where a number names no assigner of its own.
+
+    Attributes:
+        orders: of order numbers.
+        people: of patients' and visits' numbers.
+    """
+
+    orders: str
+    people: str
+
+
+def sender(header: SegmentReader) -> Sender:
+    """The scopes of the sender of a message."""
+    application, facility = (_designation(header.first(n)) for n in (3, 4))
+    channel = header.context.channel
+    return Sender(channel.order_assigner or f"{facility}^{application}".strip("^"), facility or application)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNumbers:
+    """The numbers of an order group (ORC-2, ORC-3, OBR-2, OBR-3), each with its scope."""
+
+    placer: Identifier | None
+    filler: Identifier | None
+
+    def work(self, scopes: Sender) -> Work | None:
+        """The filler's number, else the placer's."""
+        if self.filler:
+            return (self.filler.scope or scopes.orders, self.filler.value)
+        return (self.placer.scope or scopes.orders, _PLACER, self.placer.value) if self.placer else None
+
+    def order(self, scopes: Sender) -> Work | None:
+        """The placer's number, else the filler's."""
+        if self.placer:
+            return (self.placer.scope or scopes.orders, self.placer.value)
+        return (self.filler.scope or scopes.orders, _FILLER, self.filler.value) if self.filler else None
+
+
+def work(
+    numbers: OrderNumbers,
+    scopes: Sender,
+    *,
+    patient: Identity | None,
+    test: SegmentReader | None,
+    group: Sequence[Segment],
+) -> Work:
+    """What the results of one order group belong to.
+
+    Args:
+        numbers: of the group.
+        scopes: of the sender.
+        patient: whose results these are.
+        test: OBR; or OBX where there is none.
+        group: the segments of the group, the last resort.
+    """
+    numbered = numbers.work(scopes)
+    if numbered or test is None:
+        return numbered or digest(group)
+    what, when = (4, 7) if test.segment.name == "OBR" else (3, 14)
+    code, time = code_key(test.first(what)), test.first(when).peek(1)
+    if patient and time and code:
+        return (_PATIENT, *patient.parts, code if what == 4 else "", time)  # noqa: PLR2004 - OBR-4
+    test.first(when).warn(
+        IssueCode.INCOMPLETE,
+        "no order number, and no patient, test and time together:"
+        " a later version of this cannot be recognised",
+    )
+    return digest(group)
+
+
+def digest(group: Iterable[Segment]) -> Work:
+    """A key from the content itself: a resend is recognised, a correction is not."""
+    text = "\r".join(segment.text for segment in group)
+    return (_DIGEST, hashlib.sha256(text.encode()).hexdigest())
+
+
+def observation(of: Work, obx: SegmentReader) -> Identity:
+    """Of a measurement."""
+    sub_id, instance = obx.first(4).peek() or "", obx.first(21).peek() or ""
+    return Identity("Observation", (*of, code_key(obx.first(3)), sub_id, instance))
+
+
+def report(of: Work, obr: SegmentReader) -> Identity:
+    """Of a report."""
+    return Identity("DiagnosticReport", (*of, code_key(obr.first(4))))
+
+
+def service_request(numbers: OrderNumbers, scopes: Sender, of: Work) -> Identity:
+    """Of an order."""
+    return Identity("ServiceRequest", numbers.order(scopes) or of)
+
+
+def specimen(of: Work, spm: SegmentReader) -> Identity:
+    """Of a specimen (SPM).
+
+    A specimen number without an assigner is often a mere count, so it names nothing outside its order.
+    """
+    pair = spm.first(2)
+    for n, kind in ((1, _PLACER), (2, _FILLER)):
+        element = pair.part(n)
+        value, scope = element.peek(1), identifiers.authority(element, 2).scope
+        if value and scope:
+            return Identity("Specimen", (scope, kind, value))
+        if value:
+            return Identity("Specimen", (*of, kind, value))
+    return Identity("Specimen", (*of, spm.first(1).peek() or "", code_key(spm.first(4))))
+
+
+def specimen_of_order(of: Work) -> Identity:
+    """Of the one specimen that an OBR describes (OBR-15)."""
+    return Identity("Specimen", of)
+
+
+def patient(pid: SegmentReader, scopes: Sender, found: Sequence[Identifier]) -> Identity | None:
+    """Of a patient.
+
+    Args:
+        pid: PID.
+        scopes: of the sender.
+        found: the identifiers of PID-3, in order.
+    """
+    preferred = pid.context.channel.patient_assigners
+    chosen = next(
+        (each for assigner in preferred for each in found if assigner in (each.system, each.assigner)), None
+    )
+    if preferred and found and chosen is None:
+        pid.first(3).warn(
+            IssueCode.INCOMPLETE, "no identifier of an assigner that the channel names for patients"
+        )
+    chosen = chosen or next((each for each in found if _is_medical_record(each)), None)
+    chosen = chosen or next(iter(found), None)
+    if chosen is None:
+        return None
+    if not chosen.scope:
+        pid.first(3).inform(
+            IssueCode.INCOMPLETE,
+            "the patient's number names no assigner; it counts within the sending facility",
+        )
+    return Identity("Patient", (chosen.scope or scopes.people, chosen.value))
+
+
+def encounter(visit_number: Identifier | None, scopes: Sender) -> Identity | None:
+    """Of a visit."""
+    if visit_number is None:
+        return None
+    return Identity("Encounter", (visit_number.scope or scopes.people, visit_number.value))
+
+
+def distinguish(identities: Sequence[Identity], *finer: Sequence[str]) -> list[Identity]:
+    """Identities made distinct: equal ones get further parts until each is named once.
+
+    All of the equal ones get the part, so that the order of segments decides as late as possible.
+
+    Args:
+        identities: as the rules above give them.
+        finer: per identity a further part, sequences from coarse to fine; the last resort is a count.
+    """
+    distinct = list(identities)
+    for parts in finer:
+        counts = Counter(distinct)
+        distinct = [
+            Identity(each.kind, (*each.parts, part)) if counts[each] > 1 else each
+            for each, part in zip(distinct, parts, strict=True)
+        ]
+    counts, seen = Counter(distinct), Counter[Identity]()
+    numbered = []
+    for each in distinct:
+        seen[each] += 1
+        numbered.append(Identity(each.kind, (*each.parts, str(seen[each]))) if counts[each] > 1 else each)
+    return numbered
+
+
+def code_key(element: Element) -> str:
+    """A coded element as a key: code and system of its first coding, else its words.
+
+    The system as the published table knows it, or its name as sent: never as the channel translates it, so
+    that settings may change without orphaning what was written.
+    """
+    for code, _, name, *_ in codes.TRIPLETS[:2]:
+        value = element.peek(code)
+        if value:
+            system = element.peek(name) or ""
+            return f"{value}|{tables.coding_system_uri(system) or system}"
+    words = element.peek(2) or element.peek(9) or element.peek()
+    return f"|{words}" if words else ""
+
+
+def _designation(element: Element) -> str:
+    return element.peek(1) or element.peek(2) or ""
+
+
+def _is_medical_record(identifier: Identifier) -> bool:
+    return identifier.type is not None and any(coding.code == "MR" for coding in identifier.type.codings)
