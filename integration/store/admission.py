@@ -27,6 +27,7 @@ from mappers.domain.issues import Issue, IssueCode, Severity
 
 #: Code of why a message was refused or accepted with an alarm.
 SAME_ID = "same-id-other-content"
+_RECEIVED, _REFUSED = MessageState.RECEIVED.value, MessageState.REFUSED.value
 _REFUSED_AT_DOOR = "refused-at-door"
 
 _SAME_ID_ISSUE = Issue(
@@ -60,7 +61,7 @@ class Decision(NamedTuple):
 
     receipt: Receipt
     again: bool
-    state: MessageState
+    state: str
     parent_id: str | None
     reason: str | None
     issues: str
@@ -80,11 +81,9 @@ def decide(
         arrival: with what the door says.
         message_id: for the new message, if it becomes one.
         resend_digest: of the arrival.
-        heads: earlier messages of the door key that are not linked to another, oldest first.
+        heads: earlier messages of the door key that are not linked to another, oldest first; at least one.
         children: looks up those that are linked to `heads` and have this very digest; asked only in need.
     """
-    if not heads:
-        return _as_the_door_says(arrival, message_id, None)
     same = [head for head in heads if head.resend_digest == resend_digest]
     if not any(_accepted(head) for head in same):
         same += children()
@@ -98,10 +97,19 @@ def decide(
         return _again(same[-1])
     if first is None:
         accepted = arrival.verdict is Verdict.ACCEPTED
-        return _as_the_door_says(arrival, message_id, None if accepted else heads[0].id)
+        return as_the_door_says(arrival, message_id, None if accepted else heads[0].id)
     if not conflicts:
-        return _as_the_door_says(arrival, message_id, first.id)
+        return as_the_door_says(arrival, message_id, first.id)
     return _same_id(arrival, message_id, first.id)
+
+
+def as_the_door_says(arrival: Arrival, message_id: str, parent_id: str | None) -> Decision:
+    """What becomes of an arrival that nothing earlier contradicts; linked to `parent_id` if there is one."""
+    receipt = Receipt(message_id, arrival.verdict, arrival.issues)
+    issues = encode_issues(arrival.issues)
+    if arrival.verdict is Verdict.ACCEPTED:
+        return Decision(receipt, False, _RECEIVED, parent_id, None, issues, False)
+    return Decision(receipt, False, _REFUSED, parent_id, _REFUSED_AT_DOOR, issues, False)
 
 
 def encode_issues(issues: tuple[Issue, ...]) -> str:
@@ -128,22 +136,14 @@ def _accepted(earlier: Earlier) -> bool:
 
 def _again(earlier: Earlier) -> Decision:
     receipt = Receipt(earlier.id, Verdict(earlier.verdict), decode_issues(earlier.issues), duplicate=True)
-    return Decision(receipt, True, MessageState.RECEIVED, None, None, earlier.issues, False)
-
-
-def _as_the_door_says(arrival: Arrival, message_id: str, parent_id: str | None) -> Decision:
-    receipt = Receipt(message_id, arrival.verdict, arrival.issues)
-    issues = encode_issues(arrival.issues)
-    if arrival.verdict is Verdict.ACCEPTED:
-        return Decision(receipt, False, MessageState.RECEIVED, parent_id, None, issues, False)
-    return Decision(receipt, False, MessageState.REFUSED, parent_id, _REFUSED_AT_DOOR, issues, False)
+    return Decision(receipt, True, _RECEIVED, None, None, earlier.issues, False)
 
 
 def _same_id(arrival: Arrival, message_id: str, first_id: str) -> Decision:
     if arrival.same_id is SameId.PROCESS:
         receipt = Receipt(message_id, Verdict.ACCEPTED, arrival.issues)
         issues = encode_issues(arrival.issues)
-        return Decision(receipt, False, MessageState.RECEIVED, first_id, SAME_ID, issues, True)
+        return Decision(receipt, False, _RECEIVED, first_id, SAME_ID, issues, True)
     told = (*arrival.issues, _SAME_ID_ISSUE)
     receipt = Receipt(message_id, Verdict.ERROR, told)
-    return Decision(receipt, False, MessageState.REFUSED, first_id, SAME_ID, encode_issues(told), True)
+    return Decision(receipt, False, _REFUSED, first_id, SAME_ID, encode_issues(told), True)

@@ -34,7 +34,7 @@ from integration.store.records import (
     SignedCheckpoint,
     VerifyReport,
 )
-from integration.store.statements import insert, places
+from integration.store.statements import insert, places, run
 from mappers.domain.attribution import AuditEvent, AuditOutcome, Software
 from mappers.domain.times import Moment
 from mappers.fhir import audit_event
@@ -71,7 +71,7 @@ class Link(NamedTuple):
 
 def head(connection: Connection) -> Link:
     """The end of the chain as this transaction sees it."""
-    row = connection.exec_driver_sql("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").first()
+    row = run(connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
     return Link(row[0], row[1]) if row else Link(0, GENESIS)
 
 
@@ -99,7 +99,7 @@ def extend(connection: Connection, facts: Sequence[Fact], after: Link) -> Link:
         rows.append((seq, VERSION, at, kind, actor, outcome, message_id, resource, details, prev, digest))
         prev = digest
     if rows:
-        connection.exec_driver_sql(insert("audit", _COLUMNS, connection), rows)
+        insert(connection, "audit", _COLUMNS, rows)
     return Link(seq, prev)
 
 

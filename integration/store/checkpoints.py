@@ -58,7 +58,7 @@ def is_genuine(point: SignedCheckpoint, keys: Keys) -> bool:
 def keep(connection: Connection, point: SignedCheckpoint) -> None:
     """Store a checkpoint in the caller's transaction."""
     row = tuple(getattr(point, column) for column in _COLUMNS)
-    connection.exec_driver_sql(insert("checkpoint", _COLUMNS, connection), row)
+    insert(connection, "checkpoint", _COLUMNS, [row])
 
 
 def stored(connection: Connection) -> tuple[SignedCheckpoint, ...]:

@@ -27,6 +27,8 @@ from integration.store.durable_files import make_folder, sync_folder, unavailabl
 _LOCK_POLL = 0.000_5
 #: Bytes. Rows of a few hundred bytes and payloads of 2 to 4 KB waste less of a larger page.
 _PAGE_SIZE = 8192
+#: 32 MiB of log: at full load each page is written back to the database once for several changes.
+_CHECKPOINT_PAGES = 4096
 #: Serialises the writers of all processes (any constant that nothing else on the server uses).
 _ADVISORY_LOCK = 0x57415244
 _CONNECT_TIMEOUT = 5
@@ -94,6 +96,7 @@ class SqliteEngines:
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
+            f"wal_autocheckpoint={_CHECKPOINT_PAGES}",
             "busy_timeout=0",  # _begin_immediate waits
         ):
             connection.execute(f"PRAGMA {pragma}")
@@ -179,14 +182,11 @@ class Writing:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction under the store's write lock."""
-        try:
-            connection = self._connection or self._open()
-            with connection.begin():
-                yield connection
-            self._check_identity()
-        except (SQLAlchemyError, sqlite3.Error, StoreUnavailable):
-            self.close()
-            raise
+        connection = self._connection or self._open()
+        with connection.begin():
+            yield connection
+        if self._identify is not None and self._identify() != self._identity:
+            raise StoreUnavailable("the database file was replaced while it was open")
 
     def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
         """A part of a transaction that is rolled back alone."""
@@ -202,10 +202,6 @@ class Writing:
         if connection is not None:
             with suppress(SQLAlchemyError, sqlite3.Error):
                 connection.close()
-
-    def _check_identity(self) -> None:
-        if self._identify is not None and self._identify() != self._identity:
-            raise StoreUnavailable("the database file was replaced while it was open")
 
     def _open(self) -> Connection:
         if self._before is not None and self._identity is None:

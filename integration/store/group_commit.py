@@ -40,7 +40,7 @@ class Transactions(Protocol[C]):
         ...
 
     def close(self) -> None:
-        """Let go of everything; called by the writer thread as its last act."""
+        """Let go of everything; another `begin` starts anew."""
         ...
 
 
@@ -150,7 +150,7 @@ class GroupCommit(Generic[C]):
             return
         error = self._transactions.blame(caught.error)
         if isinstance(error, StoreUnavailable) or len(batch) == 1:
-            _fail(batch, error)
+            self._fail(batch, error)
         else:
             self._commit_each_apart(batch)
 
@@ -169,7 +169,13 @@ class GroupCommit(Generic[C]):
         if caught.error is None:
             _resolve(batch, results)
         else:
-            _fail(batch, self._transactions.blame(caught.error))
+            self._fail(batch, self._transactions.blame(caught.error))
+
+    def _fail(self, batch: list[Work], error: BaseException) -> None:
+        if isinstance(error, StoreUnavailable):
+            # What failed once is not used again: the next batch looks for the database anew.
+            self._transactions.close()
+        _resolve(batch, [Failed(error)] * len(batch))
 
     def _refuse_the_rest(self) -> None:
         rest = []
@@ -180,7 +186,7 @@ class GroupCommit(Generic[C]):
                 break
             if work is not None:
                 rest.append(work)
-        _fail(rest, StoreUnavailable("the store is closed"))
+        _resolve(rest, [Failed(StoreUnavailable("the store is closed"))] * len(rest))
 
 
 class _Caught:
@@ -224,10 +230,6 @@ def _resolve(batch: Sequence[Work], results: Sequence[Any]) -> None:
         # RuntimeError: the loop is closed, so nobody waits any more.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle_all, settled)
-
-
-def _fail(batch: Sequence[Work], error: BaseException) -> None:
-    _resolve(batch, [Failed(error)] * len(batch))
 
 
 def _settle_all(settled: list[tuple[Any, Any]]) -> None:

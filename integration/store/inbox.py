@@ -82,6 +82,8 @@ class Inbox:
         Raises (here or from the future):
             StoreUnavailable: nothing is promised; the same message may come again.
         """
+        if len(arrival.raw) <= self._limits.inline_bytes:
+            return self._database.write_together(self._admit_together, arrival)
         return self._database.write_together(self._admit_together, self._prepare(arrival))
 
     def submit_async(self, arrival: Arrival, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Receipt]:
@@ -91,7 +93,7 @@ class Inbox:
         for its blob.
         """
         if len(arrival.raw) <= self._limits.inline_bytes and arrival.order_key not in self._behind:
-            return self._database.write_together_async(self._admit_together, self._prepare(arrival), loop)
+            return self._database.write_together_async(self._admit_together, arrival, loop)
         before = self._behind.get(arrival.order_key)
         handed_in: asyncio.Future[None] = loop.create_future()
         self._behind[arrival.order_key] = handed_in
@@ -148,6 +150,13 @@ class Inbox:
         with self._database.read() as connection:
             return messages.undispatched(connection, limit)
 
+    def unfinished(self, *, dispatched_before: datetime, after: str, limit: int) -> tuple[Undispatched, ...]:
+        """Messages that were handed to the engine before a moment and have not ended, by id after `after`."""
+        with self._database.read() as connection:
+            return messages.unfinished(
+                connection, dispatched_before=utc_text(dispatched_before), after=after, limit=limit
+            )
+
     def mark_dispatched(self, message_ids: Sequence[str]) -> Future[None]:
         """Remember that the engine has these messages."""
         at = utc_text(self._clock())
@@ -160,8 +169,11 @@ class Inbox:
         act = Act(utc_text(self._clock()), actor, reason)
         return self._database.write(lambda connection: messages.move(connection, message_id, state, act))
 
-    def _admit(self, connection: Connection, batch: Sequence[Prepared]) -> Sequence[Receipt]:
-        return register(connection, batch, window=self._limits.window, keep=self._preparation.keep)
+    def _admit(self, connection: Connection, batch: Sequence[Arrival | Prepared]) -> Sequence[Receipt]:
+        # Small ones are prepared here: sealing and digests let go of the interpreter lock, and two threads
+        # that hand it to and fro for microseconds cost more than they win.
+        prepared = [each if isinstance(each, Prepared) else self._prepare(each) for each in batch]
+        return register(connection, prepared, window=self._limits.window, keep=self._preparation.keep)
 
     def _is_resend(self, door_key: str, resend_digest: str) -> bool:
         since = utc_text(self._clock() - self._limits.window)

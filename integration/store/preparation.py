@@ -1,12 +1,13 @@
 """All about an arrival that can be computed before its transaction: id, digests, sealed bytes, blob.
 
-Runs in the caller's thread, so that the writer thread's time goes into the database.
+Where it runs is the inbox's business.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 from integration.store.blobs import Blobs
@@ -72,11 +73,14 @@ class Preparation:
         randomness: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._digest_of = keys.digest_of
+        self._mark_of = keys.mark_of
         self._seal = Sealer(keys.seal).seal
         self._blobs = blobs
         self._inline_bytes = inline_bytes
         self._is_resend = is_resend
         self._randomness = randomness
+        # The messages of one patient come in bursts.
+        self._order_key = lru_cache(maxsize=4096)(self._mark_of_text)
 
     def prepare(self, arrival: Arrival) -> Prepared:
         """Compute what can be computed; a large payload is on disk as a blob when this returns.
@@ -85,10 +89,9 @@ class Preparation:
             StoreUnavailable: the blob folder does not take it.
         """
         raw = arrival.raw
-        digest = resend_digest = self._digest_of(raw)
-        if arrival.unstable is not None:
-            start, end = arrival.unstable
-            resend_digest = self._digest_of(raw[:start] + raw[end:])
+        digest = self._digest_of(raw)
+        start, end = arrival.unstable or (0, 0)
+        resend_digest = self._mark_of(raw[:start] + raw[end:] if end else raw)
         channel, peer, sender, control_id, *rest = self._fields(arrival)
         door_key = f"{control_id}{SEPARATOR}{channel}{SEPARATOR}{sender}"
         if not control_id:
@@ -100,12 +103,9 @@ class Preparation:
         elif not self._is_resend(door_key, resend_digest):
             blob = self._blobs.put(raw, kind=BLOB)
         at = utc_text(arrival.received_at)
-        order_key = (
-            self._digest_of(arrival.order_key.encode("utf-8", "surrogatepass")) if arrival.order_key else ""
-        )
         columns = (
             own_id, door_key, resend_digest, digest, channel, peer, sender, control_id, *rest,
-            at, len(raw), order_key, blob,
+            at, len(raw), self._order_key(arrival.order_key), blob,
         )  # fmt: skip
         return Prepared(arrival, own_id, door_key, resend_digest, digest, at, columns, sealed)
 
@@ -128,6 +128,8 @@ class Preparation:
         if len(text) <= _LONGEST and text.isprintable():
             return text
         # Two that differ only where they are cut must not become one.
-        digest = self._digest_of(text.encode("utf-8", "surrogatepass"))
         shown = "".join(character if character.isprintable() else "\ufffd" for character in text[:100])
-        return f"{shown}#{digest[-32:]}"
+        return f"{shown}#{self._mark_of_text(text)}"
+
+    def _mark_of_text(self, text: str) -> str:
+        return self._mark_of(text.encode("utf-8", "surrogatepass")) if text else ""

@@ -91,7 +91,7 @@ class StoredMessage:
         received_at: UTC, RFC 3339 text with microseconds; so are the other times.
         size: of the bytes as received.
         digest: keyed digest of the bytes as received, "key id:hex".
-        order_key: keyed digest of the arrival's order key (which may name a patient); empty when that was.
+        order_key: keyed mark of the arrival's order key (which may name a patient); empty when that was.
         reason: code of why it is in its state, e.g. "same-id-other-content"; never text of the message.
         attempts: how often a worker took it since it arrived or was replayed.
         replays: how often it was put back to RECEIVED; makes each run's workflow id its own.

@@ -13,12 +13,12 @@ from functools import partial
 from sqlalchemy import Connection
 
 from integration.store import audit
-from integration.store.admission import Decision, Earlier, decide
+from integration.store.admission import Decision, Earlier, as_the_door_says, decide
 from integration.store.canonical import canonical, quoted
 from integration.store.ids import utc_text
 from integration.store.preparation import COLUMNS, Prepared
 from integration.store.records import Arrival, Receipt
-from integration.store.statements import insert, places
+from integration.store.statements import insert, places, run
 from mappers.domain.acknowledgement import Verdict
 from mappers.domain.attribution import AuditOutcome
 
@@ -60,9 +60,12 @@ def register(
     payloads: list[tuple[int, bytes]] = []
     for prepared in batch:
         seq += 1
-        heads = earlier.get(prepared.door_key, [])
-        look_up = partial(_children, connection, heads, prepared.resend_digest, fresh)
-        decision = decide(prepared.arrival, prepared.id, prepared.resend_digest, heads, look_up)
+        heads = earlier.get(prepared.door_key)
+        if heads is None:
+            decision = as_the_door_says(prepared.arrival, prepared.id, None)
+        else:
+            look_up = partial(_children, connection, heads, prepared.resend_digest, fresh)
+            decision = decide(prepared.arrival, prepared.id, prepared.resend_digest, heads, look_up)
         receipts.append(decision.receipt)
         facts.append(_fact(prepared, decision))
         if decision.again:
@@ -73,9 +76,9 @@ def register(
         if fresh is not None:
             _remember(prepared, decision, earlier, fresh)
     if rows:
-        connection.exec_driver_sql(insert("message", _MESSAGE, connection), rows)
+        insert(connection, "message", _MESSAGE, rows)
     if payloads:
-        connection.exec_driver_sql(insert("payload", _PAYLOAD, connection), payloads)
+        insert(connection, "payload", _PAYLOAD, payloads)
     audit.extend(connection, facts, link)
     return receipts
 
@@ -94,13 +97,14 @@ def _heads(connection: Connection, door_keys: list[str], since: str) -> dict[str
     count = 1 << (len(door_keys) - 1).bit_length()
     door_keys += door_keys[-1:] * (count - len(door_keys))
     place = places(1, connection)
-    rows = connection.exec_driver_sql(
+    rows = run(
+        connection,
         f"SELECT door_key, seq, {_EARLIER} FROM message WHERE door_key IN ({places(count, connection)})"  # noqa: S608
         f" AND parent_id IS NULL AND received_at >= {place}",
         (*door_keys, since),
-    ).all()
+    ).fetchall()
     found: dict[str, list[Earlier]] = {}
-    for door_key, _, *earlier in sorted(map(tuple, rows), key=_by_seq):
+    for door_key, _, *earlier in sorted(rows, key=_by_seq):
         found.setdefault(door_key, []).append(Earlier(*earlier))
     return found
 
@@ -117,7 +121,8 @@ def _children(
         return []
     ids = [head.id for head in heads]
     place = places(1, connection)
-    rows = connection.exec_driver_sql(
+    rows = run(
+        connection,
         f"SELECT {_EARLIER} FROM message WHERE parent_id IN ({places(len(ids), connection)})"  # noqa: S608
         f" AND resend_digest = {place} ORDER BY seq",
         (*ids, resend_digest),
