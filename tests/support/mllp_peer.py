@@ -199,12 +199,17 @@ class Scripted:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._listening.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept
-        self._listening.close()
+        self.stop_listening()
         for wire in self.wires:
             wire.socket.close()
         for thread in self._threads:
             thread.join(PATIENCE)
+
+    def stop_listening(self) -> None:
+        """Refuse further connections; those that are open go on."""
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept
+        self._listening.close()
 
     def _spawn(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)

@@ -27,7 +27,7 @@ def test_over_the_connection_limit_peers_are_turned_away(run):
             wires = [connect(stage.address) for _ in range(2)]
             await until(lambda: stage.counters.connections == 2)
             turned_away = await asyncio.gather(*[stage.play(to_end()) for _ in range(10)])
-            assert [b""] * 10 == [bytes(wire.received) for wire in turned_away]
+            assert [bytes(wire.received) for wire in turned_away] == [b""] * 10
             assert stage.counters.connections_refused == 10
             await until(lambda: sum(_told(stage, "turned_away", "connections")) == 10)
             assert len(_told(stage, "turned_away", "connections")) < 10
