@@ -6,15 +6,12 @@ WardwireError
 ├── NotFound               nothing is stored under that id
 ├── Conflict               what is stored contradicts what is written; a human decides
 ├── AuditBroken            the audit chain does not verify
-├── BlobCorrupt            a stored payload does not decrypt or has the wrong digest
-└── Unreadable             a stored message cannot be mapped; it is parked with its issues
+└── BlobCorrupt            a stored payload does not decrypt or has the wrong digest
 
 `integration.flows.retry` maps every type to a verdict, and a test demands that the map be total.
 """
 
 from __future__ import annotations
-
-from mappers.domain.issues import Issue
 
 
 class WardwireError(Exception):
@@ -43,11 +40,3 @@ class AuditBroken(WardwireError):
 
 class BlobCorrupt(WardwireError):
     """A stored payload does not decrypt or has the wrong digest."""
-
-
-class Unreadable(WardwireError):
-    """A stored message cannot be mapped; it is parked with its issues."""
-
-    def __init__(self, issues: tuple[Issue, ...]) -> None:
-        super().__init__("; ".join(f"{issue.location}: {issue.text}" for issue in issues[:3]))
-        self.issues = issues

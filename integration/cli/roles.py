@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import click
 
 from integration import settings as configuration
+from integration.settings import Settings
+
+
+def _share_metrics(settings: Settings) -> None:
+    """Let gunicorn's workers count together: prometheus_client looks at this variable when it is imported."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        folder = settings.data_folder / "metrics"
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in folder.glob("*.db"):
+            file.unlink()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 @click.command()
@@ -20,10 +32,11 @@ def serve(config: Path | None) -> None:
       wardwire serve
       WARDWIRE_MLLP__DEFAULT__PORT=2576 wardwire serve
     """
-    from integration import wiring
-
     settings = configuration.load(config)
-    sys.exit(wiring.run_supervisor(settings, config))
+    _share_metrics(settings)
+    from integration.wiring import roles
+
+    sys.exit(roles.run_supervisor(settings))
 
 
 @click.command()
@@ -35,9 +48,9 @@ def mllp(config: Path | None) -> None:
     Example:
       WARDWIRE_STORE__URL=postgresql+psycopg://wardwire@db/wardwire wardwire mllp
     """
-    from integration import wiring
+    from integration.wiring import roles
 
-    sys.exit(wiring.run_mllp(configuration.load(config)))
+    sys.exit(roles.run_mllp(configuration.load(config)))
 
 
 @click.command()
@@ -49,9 +62,11 @@ def web(config: Path | None) -> None:
     Example:
       WARDWIRE_WEB__PORT=8081 wardwire web
     """
-    from integration import wiring
+    settings = configuration.load(config)
+    _share_metrics(settings)
+    from integration.wiring import roles
 
-    sys.exit(wiring.run_web(configuration.load(config)))
+    sys.exit(roles.run_web(settings))
 
 
 @click.command()
@@ -63,6 +78,6 @@ def work(config: Path | None) -> None:
     Example:
       WARDWIRE_ENGINE__EXECUTOR=worker-1 wardwire work
     """
-    from integration import wiring
+    from integration.wiring import roles
 
-    sys.exit(wiring.run_work(configuration.load(config)))
+    sys.exit(roles.run_work(configuration.load(config)))

@@ -14,7 +14,6 @@ VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
     {
         errors.StoreUnavailable: Attempt.RETRY,
         errors.Conflict: Attempt.PARK,
-        errors.Unreadable: Attempt.PARK,
         errors.BlobCorrupt: Attempt.PARK,
         errors.NotFound: Attempt.PARK,
         errors.AuditBroken: Attempt.PARK,

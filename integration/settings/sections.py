@@ -141,17 +141,18 @@ class MllpSettings(Section):
         default="refused", description="Listening off loopback without TLS must be accepted in writing here."
     )
     tls: TlsSettings = Field(default=TlsSettings(), description="TLS of this listener.")
-    peers: tuple[str, ...] = Field(
-        default=(), description="Addresses or networks (CIDR) that may connect; empty means all."
-    )
     max_message_bytes: int = Field(default=32 * MEBIBYTE, ge=1024, description="Largest message in bytes.")
-    budget_bytes: int = Field(
+    max_held_bytes: int = Field(
         default=256 * MEBIBYTE, ge=1024, description="Bytes of unanswered messages over all connections."
     )
     max_connections: int = Field(default=1000, ge=1, description="Open connections; more are closed at once.")
-    idle_seconds: float = Field(default=600.0, gt=0, description="Close a connection silent for so long.")
+    max_connections_per_host: int = Field(default=250, ge=1, description="The same for one address.")
+    pipeline_depth: int = Field(
+        default=32, ge=1, description="Messages of one connection in hand at once; answers keep their order."
+    )
+    idle_seconds: float = Field(default=3600.0, gt=0, description="Close a connection silent for so long.")
     message_seconds: float = Field(
-        default=60.0, gt=0, description="Time from a message's first byte to its last."
+        default=120.0, gt=0, description="Time from a message's first byte to its last."
     )
 
 

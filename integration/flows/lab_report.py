@@ -1,0 +1,176 @@
+"""The worker's story of one message: read it, map it, and store all of it in one transaction.
+
+| the message | it becomes |
+|---|---|
+| is read | its resources, ledger and audit record in one commit; PROCESSED |
+| is of a type that no flow reads | PROCESSED, reason "kept-not-supported": kept, nothing written |
+| cannot be read | PARKED with its issues in the ledger, reason "unreadable" |
+| contradicts what is stored | PARKED, reason "conflict" |
+| meets a store that does not answer | FAILED, tried again later, in its place before its successors |
+| fails in a way that nobody foresaw | PARKED, reason "unexpected" |
+
+A replay writes nothing twice: ids come from identities, and current content is no new version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from integration import telemetry
+from integration.errors import BlobCorrupt, Conflict, SettingsInvalid, StoreUnavailable, WardwireError
+from integration.flows import retry
+from integration.flows.convert import Conversion, convert, ledger_line
+from integration.flows.intake import Terms
+from integration.flows.ports import Later
+from integration.states import Attempt, MessageState
+from integration.store import audit, ledgers, messages
+from integration.store.database import Database
+from integration.store.ids import utc_text
+from integration.store.inbox import Inbox
+from integration.store.records import StoredMessage
+from integration.store.result_records import Outcome, WriteOutcome
+from integration.store.results import Results
+from mappers.domain.attribution import AuditEvent, Software
+from mappers.domain.people import Organization
+from mappers.domain.times import Moment
+from mappers.fhir.result_bundle import Entry
+
+ACTOR = "worker"
+_LOG = telemetry.logger(__name__)
+#: What is parked on sight, by the reason that an operator sees.
+_REASONS: dict[type[Exception], str] = {
+    Conflict: "conflict",
+    BlobCorrupt: "payload-corrupt",
+    SettingsInvalid: "channel-unknown",
+}
+_WRITTEN = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class LabReportFlow:
+    """What the story needs.
+
+    Attributes:
+        terms: by channel name.
+        clock: aware now.
+        max_attempts: attempts at one message before it is parked.
+    """
+
+    database: Database
+    inbox: Inbox
+    results: Results
+    terms: dict[str, Terms]
+    software: Software
+    clock: Callable[[], datetime]
+    responsible: Organization | None = None
+    max_attempts: int = 8
+
+    def process(self, message_id: str) -> Later | None:
+        """Process one stored message; what it returns says when to try again."""
+        try:
+            message = self.inbox.move(message_id, MessageState.PROCESSING, actor=ACTOR).result()
+        except Conflict:
+            return None  # finished by an earlier run, or taken off the queue by an operator
+        except StoreUnavailable:
+            return Later(retry.delay_seconds(1))
+        try:
+            self._story(self.inbox.load(message_id))
+        except Exception as error:  # noqa: BLE001  # the one place: whatever it is, the message is not lost
+            return self._give_up(message, error)
+        return None
+
+    def _story(self, message: StoredMessage) -> None:
+        assert message.raw is not None
+        terms = self.terms.get(message.channel)
+        if terms is None:
+            raise SettingsInvalid("the channel of this message is no longer in the settings")
+        received = Moment(utc_text(datetime.fromisoformat(message.received_at)))
+        conversion = convert(
+            message.raw,
+            channel=terms.channel,
+            software=self.software,
+            recorded=received,
+            responsible=self.responsible,
+        )
+        self.database.write(lambda connection: self._store(connection, message, conversion)).result()
+
+    def _store(self, connection: Connection, message: StoredMessage, conversion: Conversion) -> None:
+        """Everything that a message leads to, in the caller's transaction."""
+        line = ledger_line(conversion, file="", index=0)
+        now = self.clock()
+        state, reason = MessageState.PROCESSED, None
+        if conversion.written is None:
+            state, reason = _refusal(conversion)
+        else:
+            outcomes = self._write(connection, message, conversion.written.entries, now)
+            line["written"] = [
+                {"reference": f"{each.reference}/_history/{each.version}", "outcome": each.outcome.value}
+                for each in outcomes
+            ]
+        del line["file"], line["index"]
+        ledgers.keep(connection, message.id, line)
+        at = utc_text(now)
+        messages.move(connection, message.id, state, at=at, actor=ACTOR, reason=reason)
+
+    def _write(
+        self, connection: Connection, message: StoredMessage, entries: Sequence[Entry], now: datetime
+    ) -> tuple[WriteOutcome, ...]:
+        provenance = [entry for entry in entries if entry.resource["resourceType"] == "Provenance"]
+        facts = [entry for entry in entries if entry.resource["resourceType"] != "Provenance"]
+        outcomes = self.results.write(connection, facts, message_id=message.id, now=now)
+        # A version that was not written, because a higher one stands, does not come from this message.
+        stale = {each.reference for each in outcomes if each.outcome not in _WRITTEN}
+        kept = [target for entry in provenance if (target := _without(entry, stale))]
+        outcomes += self.results.write(connection, kept, message_id=message.id, now=now)
+        at = Moment(utc_text(now))
+        audit.append(
+            connection,
+            *(
+                AuditEvent(
+                    kind=f"result.{each.outcome.value}",
+                    at=at,
+                    actor=ACTOR,
+                    message_id=message.id,
+                    resource=f"{each.reference}/_history/{each.version}",
+                )
+                for each in outcomes
+                if each.outcome in {Outcome.CREATED, Outcome.UPDATED, Outcome.STALE}
+            ),
+        )
+        return outcomes
+
+    def _give_up(self, message: StoredMessage, error: Exception) -> Later | None:
+        known = isinstance(error, WardwireError)
+        verdict = retry.verdict(error)
+        reason = _REASONS.get(type(error), "store-unavailable" if verdict is Attempt.RETRY else "unexpected")
+        _LOG.warning(
+            "message.attempt_failed",
+            message_id=message.id,
+            channel=message.channel,
+            code=reason,
+            exc_info=None if known else error,
+        )
+        retrying = verdict is Attempt.RETRY and message.attempts < self.max_attempts
+        state = MessageState.FAILED if retrying else MessageState.PARKED
+        try:
+            self.inbox.move(message.id, state, actor=ACTOR, reason=reason).result()
+        except StoreUnavailable:
+            return Later(retry.delay_seconds(message.attempts))
+        return Later(retry.delay_seconds(message.attempts)) if retrying else None
+
+
+def _refusal(conversion: Conversion) -> tuple[MessageState, str]:
+    worst = conversion.issues[-1]
+    if worst.hl7_error in {"200", "201"}:
+        return MessageState.PROCESSED, "kept-not-supported"
+    return MessageState.PARKED, "unreadable"
+
+
+def _without(entry: Entry, stale: set[str]) -> Entry | None:
+    """The Provenance without targets that were not written; None when none is left."""
+    targets = [target for target in entry.resource["target"] if target["reference"] not in stale]
+    return replace(entry, resource={**entry.resource, "target": targets}) if targets else None

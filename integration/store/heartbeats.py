@@ -1,0 +1,36 @@
+"""When each worker process was last alive: written by workers, read by /readyz."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlmodel import SQLModel
+
+from integration.store import tables  # noqa: F401  # defines the table
+from integration.store.ids import utc_text
+
+_BEATS = SQLModel.metadata.tables["worker_heartbeat"]
+
+
+def beat(
+    connection: Connection, executor: str, *, host: str, pid: int, started: datetime, now: datetime
+) -> None:
+    """Say that a worker lives, in the caller's transaction."""
+    connection.execute(delete(_BEATS).where(_BEATS.c.executor_id == executor))
+    row = {
+        "executor_id": executor, "role": "work", "host": host, "pid": pid,
+        "started_at": utc_text(started), "seen_at": utc_text(now),
+    }  # fmt: skip
+    connection.execute(insert(_BEATS).values(row))
+
+
+def last_seen(connection: Connection) -> datetime | None:
+    """When any worker was last alive; None when none ever was."""
+    seen = connection.execute(select(func.max(_BEATS.c.seen_at))).scalar()
+    return datetime.fromisoformat(seen) if seen else None
+
+
+def touch(connection: Connection) -> None:
+    """A write that changes nothing that anybody reads: whether the store takes writes."""
+    connection.execute(delete(_BEATS).where(_BEATS.c.executor_id == ""))

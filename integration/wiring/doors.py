@@ -1,0 +1,121 @@
+"""The MLLP role: listeners on an event loop, the door behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from integration import telemetry
+from integration.errors import SettingsInvalid
+from integration.flows.intake import Intake
+from integration.settings import MllpSettings, Settings, TlsSettings
+from integration.transports.mllp.listener import Listener
+from integration.transports.mllp.terms import Limits, Peer, Refusal
+from integration.wiring import stores
+from integration.wiring.terms import build_terms
+
+#: Seconds that a stopping listener gives to messages in hand.
+DRAIN_SECONDS = 20.0
+_LOG = telemetry.logger(__name__)
+
+
+def server_tls(settings: TlsSettings, *, name: str) -> ssl.SSLContext | None:
+    """The TLS of a listener; None when it has none.
+
+    Raises:
+        SettingsInvalid: the files cannot be read, do not fit each other, or `ca` is missing for mutual TLS.
+    """
+    if settings.certificate is None:
+        return None
+    if settings.require_client and settings.ca is None:
+        raise SettingsInvalid(f"{name}.tls.require_client needs {name}.tls.ca")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # ATNA, BCP 195
+    try:
+        context.load_cert_chain(settings.certificate, settings.key)
+        if settings.ca is not None:
+            context.load_verify_locations(settings.ca)
+    except (OSError, ssl.SSLError):
+        raise SettingsInvalid(f"{name}.tls: the certificate, key or ca file cannot be used") from None
+    if settings.require_client:
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def limits_of(settings: MllpSettings) -> Limits:
+    """The limits of one listener."""
+    return Limits(
+        max_message_bytes=settings.max_message_bytes,
+        max_held_bytes=settings.max_held_bytes,
+        max_connections=settings.max_connections,
+        max_connections_per_host=settings.max_connections_per_host,
+        pipeline_depth=settings.pipeline_depth,
+        idle_seconds=settings.idle_seconds,
+        message_seconds=settings.message_seconds,
+    )
+
+
+def _answer(intake: Intake, channel: str) -> Callable[[bytes, Peer], Awaitable[bytes | None]]:
+    def answer(raw: bytes, peer: Peer) -> Awaitable[bytes | None]:
+        return intake.answer(raw, channel=channel, peer=peer.tls_subject or f"{peer.host}:{peer.port}")
+
+    return answer
+
+
+def _refuse(intake: Intake, limit: int) -> Callable[[bytes, Refusal], bytes | None]:
+    def refuse(head: bytes, refusal: Refusal) -> bytes | None:
+        # Out of memory is no fault of the message: close, and the sender keeps it.
+        return intake.refuse_oversize(head, limit=limit) if refusal is Refusal.OVERSIZE else None
+
+    return refuse
+
+
+def _notify(channel: str) -> Callable[..., None]:
+    def notify(event: str, **fields: Any) -> None:
+        peer = fields.pop("peer", None)
+        if event not in {"connected", "disconnected"}:
+            known = {key: value for key, value in fields.items() if isinstance(value, int | str)}
+            _LOG.info(f"mllp.{event}", channel=channel, peer=peer.host if peer else None, **known)
+
+    return notify
+
+
+async def serve_mllp(settings: Settings, *, ready: Callable[[], None]) -> None:
+    """Serve every configured listener until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        SettingsInvalid: an address that cannot be bound, or unusable TLS files.
+    """
+    store = stores.open_store(settings)
+    stores.demand_current_schema(store)
+    intake = Intake(store.inbox, build_terms(settings), clock=stores.now)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    listeners = [await _listen(name, one, intake) for name, one in settings.mllp.items()]
+    ready()
+    await stop.wait()
+    await asyncio.gather(*(listener.drain(within=DRAIN_SECONDS) for listener in listeners))
+    await loop.run_in_executor(None, store.database.close)
+
+
+async def _listen(name: str, settings: MllpSettings, intake: Intake) -> Listener:
+    listener = Listener(
+        _answer(intake, settings.channel),
+        refuse=_refuse(intake, settings.max_message_bytes),
+        limits=limits_of(settings),
+        notify=_notify(settings.channel),
+    )
+    tls = server_tls(settings.tls, name=f"mllp.{name}")
+    try:
+        bound = await listener.listen(settings.host, settings.port, tls=tls)
+    except OSError as error:
+        place = f"{settings.host}:{settings.port}"
+        raise SettingsInvalid(f"mllp.{name}: cannot listen on {place}: {error.strerror}") from None
+    for host, port in bound:
+        _LOG.info("mllp.listening", channel=settings.channel, host=host, port=port)
+    return listener

@@ -1,0 +1,74 @@
+"""The store as every role uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from integration.errors import SettingsInvalid
+from integration.settings import Settings
+from integration.store import keys as key_files
+from integration.store.audit import Audit
+from integration.store.blobs import Blobs
+from integration.store.database import Database
+from integration.store.inbox import Inbox, InboxLimits
+from integration.store.keys import Keys
+from integration.store.migrations import HEAD, installed
+from integration.store.results import Results
+from mappers.domain.attribution import Software
+
+
+def now() -> datetime:
+    """The clock of every role."""
+    return datetime.now(UTC)
+
+
+def software() -> Software:
+    """Wardwire as it is installed."""
+    return Software("Wardwire", version("wardwire"))
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """All rooms of one store."""
+
+    database: Database
+    keys: Keys
+    blobs: Blobs
+    inbox: Inbox
+    results: Results
+    audit: Audit
+
+
+def open_store(settings: Settings) -> Store:
+    """Open the store, making folders and keys at first start. Its schema may still be missing.
+
+    Raises:
+        SettingsInvalid: the key file is unusable, or the URL names no database.
+        StoreUnavailable: a folder or the key file cannot be written.
+    """
+    settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = key_files.load_or_generate(settings.key_file)
+    database = Database(settings.store.url)
+    blobs = Blobs(settings.blobs, keys)
+    limits = InboxLimits(window=settings.duplicate_window, inline_bytes=settings.store.inline_bytes)
+    return Store(
+        database=database,
+        keys=keys,
+        blobs=blobs,
+        inbox=Inbox(database, blobs, keys, clock=now, limits=limits),
+        results=Results(keys),
+        audit=Audit(database, keys, now),
+    )
+
+
+def demand_current_schema(store: Store) -> None:
+    """Refuse to run on a schema that is older than the program.
+
+    Raises:
+        SettingsInvalid: `wardwire migrate` has to be run first.
+    """
+    with store.database.read() as connection:
+        if installed(connection) != HEAD:
+            raise SettingsInvalid("the database schema is not current: run `wardwire migrate` first")

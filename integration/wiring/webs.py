@@ -1,0 +1,110 @@
+"""The web role: the Flask application and the gunicorn that runs it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from concurrent.futures import Future
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry
+
+from integration import settings as configuration
+from integration import telemetry
+from integration.errors import SettingsInvalid
+from integration.settings import Settings
+from integration.store import heartbeats
+from integration.store.migrations import HEAD, installed
+from integration.web import health
+from integration.web.auth import Token, read_tokens
+from integration.web.services import Services
+from integration.wiring import stores
+from integration.wiring.stores import Store
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+#: How old a heartbeat and a waiting message may be before /readyz says "degraded".
+_PATIENCE = timedelta(seconds=60)
+_WANTED_DISK_BYTES = 512 * 2**20
+
+
+def web_application() -> Flask:
+    """The application, from the settings of the environment: what gunicorn loads in each worker."""
+    return build_application(configuration.load())
+
+
+def build_application(settings: Settings) -> Flask:
+    """The application of these settings."""
+    from integration.web.app import create_app
+
+    store = stores.open_store(settings)
+    registry = CollectorRegistry()
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return create_app(
+        Services(
+            database=store.database,
+            results=store.results,
+            messages=store.inbox,
+            software=stores.software(),
+            public_base=settings.public_base,
+            clock=stores.now,
+            new_id=lambda: uuid.uuid4().hex,
+            metrics=telemetry.metrics(registry),
+            registry=registry,
+            multiprocess_folder=Path(folder) if folder else None,
+            probes=_probes(settings, store),
+            tokens=_tokens(settings),
+            behind_proxy=settings.web.behind_proxy,
+            max_body_bytes=settings.web.max_body_bytes,
+        )
+    )
+
+
+def _tokens(settings: Settings) -> tuple[Token, ...]:
+    if settings.web.token_file is None:
+        return ()
+    try:
+        text = settings.web.token_file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SettingsInvalid("web.token_file cannot be read") from None
+    return read_tokens(text)
+
+
+def _probes(settings: Settings, store: Store) -> tuple[Any, ...]:
+    def write() -> Future[Any]:
+        return store.database.write(heartbeats.touch)
+
+    def pending() -> tuple[str, ...]:
+        with store.database.read() as connection:
+            return () if installed(connection) == HEAD else (HEAD,)
+
+    def last_seen() -> Any:
+        with store.database.read() as connection:
+            return heartbeats.last_seen(connection)
+
+    return (
+        health.store_takes_writes(write),
+        health.schema_is_current(pending),
+        health.worker_is_alive(last_seen, clock=stores.now, patience=_PATIENCE),
+        health.backlog_is_short(store.inbox, clock=stores.now, patience=_PATIENCE),
+        health.disk_has_room(settings.data_folder, at_least=_WANTED_DISK_BYTES),
+    )
+
+
+def serve_web(settings: Settings) -> None:
+    """Run gunicorn until it is told to stop; ends with SystemExit.
+
+    Raises:
+        SettingsInvalid: the schema is not current, or a file named in the settings is unusable.
+    """
+    from integration.web.server import serve
+
+    store = stores.open_store(settings)
+    stores.demand_current_schema(store)
+    store.database.close()
+    _tokens(settings)
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    serve(lambda: build_application(settings), settings.web, metrics_folder=Path(folder) if folder else None)

@@ -1,0 +1,125 @@
+"""The work role: the durable engine, what hands it messages, and the flows that it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from integration import telemetry
+from integration.engine.dbos_engine import DbosEngine
+from integration.engine.dispatcher import Dispatcher, plan
+from integration.engine.loop import Loop
+from integration.engine.sweep import Sweeper
+from integration.flows.lab_report import LabReportFlow
+from integration.flows.ports import Queue
+from integration.settings import Settings
+from integration.store import heartbeats
+from integration.wiring import stores
+from integration.wiring.stores import Store
+from integration.wiring.terms import build_terms, responsible
+
+#: The queue of received messages and the workflow that each of them gets.
+MESSAGES = "messages"
+PROCESS = "process"
+#: Seconds that a stopping worker gives to messages in hand.
+DRAIN_SECONDS = 20.0
+_BEAT_SECONDS = 10.0
+_LOG = telemetry.logger(__name__)
+
+
+def executor_name(settings: Settings) -> str:
+    """The stable name of this worker."""
+    return settings.engine.executor or socket.gethostname()
+
+
+def build_engine(settings: Settings, *, on_death: Callable[[], None] = lambda: None) -> DbosEngine:
+    """The durable engine with its queues; not started."""
+    width = settings.engine.concurrency
+    return DbosEngine(
+        settings.engine_url,
+        executor=executor_name(settings),
+        queues=[Queue(MESSAGES, concurrency=width, prefetch=4 * width)],
+        polling_s=settings.engine.polling_seconds,
+        on_death=on_death,
+    )
+
+
+def build_flow(settings: Settings, store: Store) -> LabReportFlow:
+    """The story of a received message."""
+    return LabReportFlow(
+        database=store.database,
+        inbox=store.inbox,
+        results=store.results,
+        terms=build_terms(settings),
+        software=stores.software(),
+        clock=stores.now,
+        responsible=responsible(settings),
+        max_attempts=settings.engine.max_attempts,
+    )
+
+
+def serve_work(settings: Settings, *, ready: Callable[[], None]) -> int:
+    """Process messages until SIGTERM or SIGINT, then drain. Exit code 1 when a thread of it died.
+
+    Raises:
+        SettingsInvalid: the schema is not current, or another live worker has this worker's name.
+    """
+    store = stores.open_store(settings)
+    stores.demand_current_schema(store)
+    stop, died = threading.Event(), threading.Event()
+
+    def on_death() -> None:
+        died.set()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = build_engine(settings, on_death=on_death)
+    engine.workflow(PROCESS, build_flow(settings, store).process)
+    engine.start()
+    loops = [Loop(name, tick, on_death) for name, tick in _ticks(settings, store, engine).items()]
+    for loop in loops:
+        loop.start()
+    ready()
+    _LOG.info("work.started", workers=settings.engine.concurrency)
+    stop.wait()
+    for loop in loops:
+        loop.stop()
+    engine.stop(DRAIN_SECONDS)
+    store.database.close()
+    return 1 if died.is_set() else 0
+
+
+def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Callable[[], float]]:
+    """What the worker does beside processing, each in a thread of its own."""
+    job_of = plan(MESSAGES, PROCESS)
+    started = stores.now()
+
+    def beat() -> float:
+        store.database.write(
+            lambda connection: heartbeats.beat(
+                connection,
+                executor_name(settings),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                started=started,
+                now=stores.now(),
+            )
+        ).result()
+        return _BEAT_SECONDS
+
+    def checkpoint() -> float:
+        pause = timedelta(minutes=settings.audit.checkpoint_minutes).total_seconds()
+        store.audit.checkpoint(file=settings.audit.checkpoint_file)
+        return pause
+
+    return {
+        "dispatcher": Dispatcher(store.inbox, engine, job_of, queue=MESSAGES).tick,
+        "sweep": Sweeper(store.inbox, engine, job_of, workflow=PROCESS, clock=stores.now).tick,
+        "heartbeat": beat,
+        "checkpoint": checkpoint,
+    }
