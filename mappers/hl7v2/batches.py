@@ -14,8 +14,8 @@ from mappers.domain.issues import Issue, IssueCode, Mapped, Severity
 from mappers.hl7v2.delimiters import usable
 from mappers.hl7v2.envelope import BOM
 
-_MARK: Final = re.compile(rb"MSH|[FB]HS|[FB]TS")
-#: What may stand before a header on its line, and what ends the line before.
+#: A header or trailer at the start of a line, blanks and a byte order mark before it.
+_MARK: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t\x00\xef\xbb\xbf]*(MSH|[FB]HS|[FB]TS)")
 _LEADING: Final = b" \t\x00" + BOM
 _BEFORE: Final = b"\r\n\x0b\x1c"
 
@@ -101,13 +101,10 @@ class _Split:
 def _marks(raw: bytes) -> Iterator[tuple[int, bytes]]:
     """Offsets and names of the segments that open or close something, at the start of a line only."""
     for match in _MARK.finditer(raw):
-        start, end = match.span()
+        start, end = match.span(1)
         after = raw[end : end + 1]
-        if after not in {b"", b"\r", b"\n"} and not usable(after.decode("latin-1")):
-            continue
-        before = raw[max(0, start - 8) : start].rstrip(_LEADING)
-        if (not before and start <= 8) or before[-1:] in _BEFORE:  # noqa: PLR2004 - the width looked back
-            yield start, match[0]
+        if after in {b"", b"\r", b"\n"} or usable(after.decode("latin-1")):
+            yield start, match[1]
 
 
 def _unframed(piece: bytes) -> bytes:

@@ -173,6 +173,8 @@ class Field:
     @property
     def valued(self) -> bool:
         """Whether it holds anything but separators; a null counts, for it says something."""
+        if self._end - self._start > LARGE:
+            return True
         delimiters = self._syntax.delimiters
         return bool(self.text.strip(delimiters.repetition + delimiters.component + delimiters.subcomponent))
 
