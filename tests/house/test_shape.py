@@ -13,7 +13,9 @@ FILE_LINES = 350
 FUNCTION_LINES = 40
 
 #: Longer than the rule, each with the reason why splitting it would make it harder to read.
-LONG_FUNCTIONS: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {
+    "integration/store/migrations/versions/v0001_first.py:_message": "a table: one line a column",
+}
 
 #: The one place where an unknown error is caught: the worker, which parks the message.
 CATCH_ALL = "integration/flows/lab_report.py"
