@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
 from integration import settings as configuration
+from integration.errors import WardwireError
+from integration.settings import Settings
+from integration.web.health import run
+from integration.web.services import Check
+
+#: No installation of this version was set up before this day; a clock that says so is wrong.
+_EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @click.command()
@@ -24,3 +37,93 @@ def migrate(config: Path | None) -> None:
     store = open_store(configuration.load(config))
     click.echo(f"schema {upgrade(store.database)}")
     store.database.close()
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--example", is_flag=True, help="Print a settings file with every setting and its default.")
+@click.pass_obj
+def check(config: Path | None, *, as_json: bool, example: bool) -> None:
+    """Look at settings, keys, database, channels, clock and disk: what is wrong and what to do about it.
+
+    Changes nothing but what a first start makes anyway (folder, key file). Exit code 1 if anything is wrong.
+
+    \b
+    Example:
+      wardwire check
+      wardwire check --example > wardwire.toml
+    """
+    if example:
+        click.echo(configuration.example_toml(), nl=False)
+        return
+    settings = configuration.load(config)
+    checks = run(tuple(_probes(settings)))
+    if as_json:
+        told = [{"name": each.name, "passed": each.passed, "reason": each.reason} for each in checks]
+        click.echo(json.dumps({"passed": all(each.passed for each in checks), "checks": told}))
+    else:
+        for each in checks:
+            mark = click.style("ok   ", fg="green") if each.passed else click.style("wrong", fg="red")
+            click.echo(f"{mark} {each.name:<14} {each.reason}")
+    if not all(each.passed for each in checks):
+        sys.exit(1)
+
+
+def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
+    from integration.wiring.doors import server_tls
+    from integration.wiring.stores import open_store
+    from integration.wiring.webs import probes
+
+    yield lambda: Check("settings", passed=True, reason="every setting is known and safe to run with")
+    yield _clock
+    try:
+        store = open_store(settings)
+    except WardwireError as error:
+        reason = str(error)
+        yield lambda: Check("store", passed=False, reason=reason)
+        return
+    yield from probes(settings, store)
+    for name, listener in settings.mllp.items():
+        yield _listener(f"mllp.{name}", listener.host, listener.port)
+        yield _tls(f"mllp.{name}", partial(server_tls, listener.tls, name=f"mllp.{name}"))
+    yield _listener("web", settings.web.host, settings.web.port)
+    for name, channel in settings.channels.items():
+        yield _channel(name, zone=channel.time_zone)
+
+
+def _clock() -> Check:
+    now = datetime.now(UTC)
+    return Check("clock", passed=now >= _EARLIEST, reason=f"UTC {now:%Y-%m-%d %H:%M}; keep it set by NTP")
+
+
+def _listener(name: str, host: str, port: int) -> Callable[[], Check]:
+    def probe() -> Check:
+        try:
+            with socket.create_server((host, port), reuse_port=False):
+                return Check(name, passed=True, reason=f"{host} port {port} is free to listen on")
+        except OSError:
+            pass
+        try:
+            with socket.create_connection((host, port), timeout=2):
+                return Check(name, passed=True, reason=f"{host} port {port} is served already")
+        except OSError as error:
+            reason = f"cannot listen on {host} port {port}: {error.strerror}"
+            return Check(name, passed=False, reason=reason)
+
+    return probe
+
+
+def _tls(name: str, load: Callable[[], object]) -> Callable[[], Check]:
+    def probe() -> Check:
+        try:
+            context = load()
+        except WardwireError as error:
+            return Check(f"{name}.tls", passed=False, reason=str(error))
+        return Check(f"{name}.tls", passed=True, reason="certificate loads" if context else "plain text")
+
+    return probe
+
+
+def _channel(name: str, *, zone: str | None) -> Callable[[], Check]:
+    reason = f"times without offset are {zone}" if zone else "no time_zone: times without offset become dates"
+    return lambda: Check(f"channel {name}", passed=True, reason=reason)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from integration.engine.dispatcher import Plan
 from integration.errors import Conflict, NotFound
@@ -42,7 +42,7 @@ class Pending(Protocol):
 
     def move(
         self, message_id: str, state: MessageState, *, actor: str, reason: str | None = None
-    ) -> Future[object]:
+    ) -> Future[Any]:
         """Put a message into another state."""
 
 

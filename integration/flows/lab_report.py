@@ -31,7 +31,7 @@ from integration.store import audit, ledgers, messages
 from integration.store.database import Database
 from integration.store.ids import utc_text
 from integration.store.inbox import Inbox
-from integration.store.records import StoredMessage
+from integration.store.records import Act, StoredMessage
 from integration.store.result_records import Outcome, WriteOutcome
 from integration.store.results import Results
 from mappers.domain.attribution import AuditEvent, Software
@@ -113,8 +113,7 @@ class LabReportFlow:
             ]
         del line["file"], line["index"]
         ledgers.keep(connection, message.id, line)
-        at = utc_text(now)
-        messages.move(connection, message.id, state, at=at, actor=ACTOR, reason=reason)
+        messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason))
 
     def _write(
         self, connection: Connection, message: StoredMessage, entries: Sequence[Entry], now: datetime

@@ -7,17 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlmodel import Field, SQLModel
+from sqlmodel import SQLModel
 
-
-class MessageLedger(SQLModel, table=True):
-    """What became of the segments of one message at its last run."""
-
-    __tablename__ = "message_ledger"
-
-    message_id: str = Field(primary_key=True)
-    content: str
-
+from integration.store import tables  # noqa: F401  # declares the table
 
 _LEDGERS = SQLModel.metadata.tables["message_ledger"]
 

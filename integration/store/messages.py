@@ -106,6 +106,25 @@ def undispatched(connection: Connection, limit: int) -> tuple[Undispatched, ...]
     return tuple(Undispatched(*row) for row in connection.exec_driver_sql(sql, (limit,)))
 
 
+def unfinished(
+    connection: Connection, *, dispatched_before: str, after: str, limit: int
+) -> tuple[Undispatched, ...]:
+    """Messages that were handed to the engine before a moment and have not ended, by id.
+
+    Args:
+        dispatched_before: UTC text.
+        after: begins after this id; "" begins at the first.
+        limit: how many at most.
+    """
+    sql = (
+        "SELECT id, seq, order_key, channel, trigger, replays FROM message"
+        " WHERE state <> 'processed' AND state IN ('received', 'processing', 'failed')"
+        " AND dispatched_at < ? AND id > ? ORDER BY id LIMIT ?"
+    ).replace("?", places(1, connection))
+    rows = connection.exec_driver_sql(sql, (dispatched_before, after, limit))
+    return tuple(Undispatched(*row) for row in rows)
+
+
 def mark_dispatched(connection: Connection, message_ids: Sequence[str], at: str) -> None:
     """Remember that the engine has them. A message that a worker already moved on is left as it is."""
     if message_ids:

@@ -124,6 +124,15 @@ class Checkpoint(SQLModel, table=True):
     signature: str = Field(sa_type=_TEXT)
 
 
+class MessageLedger(SQLModel, table=True):
+    """What became of each segment of a message at its last run: labels, paths and issue texts; no values."""
+
+    __tablename__ = "message_ledger"
+
+    message_id: str = Field(primary_key=True, sa_type=_TEXT)
+    content: str = Field(sa_type=_TEXT)
+
+
 class WorkerHeartbeat(SQLModel, table=True):
     """When each worker process was last alive."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from integration.store import heartbeats
 from integration.store.migrations import HEAD, installed
 from integration.web import health
 from integration.web.auth import Token, read_tokens
-from integration.web.services import Services
+from integration.web.services import Check, Services
 from integration.wiring import stores
 from integration.wiring.stores import Store
 
@@ -55,7 +56,7 @@ def build_application(settings: Settings) -> Flask:
             metrics=telemetry.metrics(registry),
             registry=registry,
             multiprocess_folder=Path(folder) if folder else None,
-            probes=_probes(settings, store),
+            probes=probes(settings, store),
             tokens=_tokens(settings),
             behind_proxy=settings.web.behind_proxy,
             max_body_bytes=settings.web.max_body_bytes,
@@ -73,7 +74,9 @@ def _tokens(settings: Settings) -> tuple[Token, ...]:
     return read_tokens(text)
 
 
-def _probes(settings: Settings, store: Store) -> tuple[Any, ...]:
+def probes(settings: Settings, store: Store) -> tuple[Callable[[], Check], ...]:
+    """What /readyz and `wardwire check` ask about."""
+
     def write() -> Future[Any]:
         return store.database.write(heartbeats.touch)
 

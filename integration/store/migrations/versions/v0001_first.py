@@ -20,6 +20,7 @@ def upgrade() -> None:
     _payload()
     _audit()
     _checkpoint()
+    _message_ledger()
     _worker_heartbeat()
     _resource_version()
     _resource_index()
@@ -132,6 +133,15 @@ def _checkpoint() -> None:
         sa.Column("key_id", _TEXT, nullable=False),
         sa.Column("signature", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("last_seq"),
+    )
+
+
+def _message_ledger() -> None:
+    op.create_table(
+        "message_ledger",
+        sa.Column("message_id", _TEXT, nullable=False),
+        sa.Column("content", _TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("message_id"),
     )
 
 

@@ -1,0 +1,209 @@
+"""`wardwire messages`: the operator's queue from the shell. Shows ids, states and codes, never contents."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import click
+
+from integration import settings as configuration
+from integration.errors import WardwireError
+from integration.flows.convert import describe
+from integration.states import MessageState
+from integration.store.records import MessageFilter, StoredMessage
+from integration.wiring.stores import Store, demand_current_schema, open_store
+
+
+@click.group()
+@click.pass_context
+def messages(ctx: click.Context) -> None:
+    """List, show, replay, retry, park and discard received messages.
+
+    \b
+    Example:
+      wardwire messages list --state parked
+      wardwire messages replay 019a…
+    """
+    store = open_store(configuration.load(ctx.obj))
+    demand_current_schema(store)
+    ctx.obj = store
+
+
+@messages.command("list")
+@click.option("--state", type=click.Choice([state.value for state in MessageState]), help="In this state.")
+@click.option("--channel", help="Of this channel.")
+@click.option("--control-id", help="With this MSH-10.")
+@click.option("--since", type=click.DateTime(), help="Received since, local time.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one message a line.")
+@click.pass_obj
+def list_messages(  # noqa: PLR0913  # one parameter an option
+    store: Store,
+    *,
+    state: str | None,
+    channel: str | None,
+    control_id: str | None,
+    since: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List messages, newest first.
+
+    \b
+    Example:
+      wardwire messages list --state parked --json
+    """
+    wanted = MessageFilter(
+        state=MessageState(state) if state else None,
+        channel=channel,
+        control_id=control_id,
+        since=since.astimezone() if since else None,
+        limit=limit,
+    )
+    found = store.inbox.list(wanted)
+    if as_json:
+        for message in found:
+            click.echo(json.dumps(_as_dict(message)))
+        return
+    for message in found:
+        click.echo(
+            f"{message.id}  {message.received_at[:19]}Z  {message.channel:<12} {message.trigger:<16} "
+            f"{message.state.value:<10} {message.reason or ''}".rstrip()
+        )
+    if not found:
+        click.echo("no messages")
+
+
+@messages.command()
+@click.argument("message_id")
+@click.option("--raw", is_flag=True, help="Also print the message as received; this is audited.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def show(store: Store, message_id: str, *, raw: bool, as_json: bool) -> None:
+    """Show one message: its state, its ledger and its audit trail.
+
+    \b
+    Example:
+      wardwire messages show 019a… --json
+    """
+    from integration.store import ledgers
+
+    message = store.inbox.load(message_id)
+    with store.database.read() as connection:
+        ledger = ledgers.find(connection, message_id)
+    trail = [
+        {"seq": each.seq, "at": each.event.at.text, "kind": each.event.kind}
+        for each in store.audit.trail(message_id)
+    ]
+    told: dict[str, Any] = {**_as_dict(message), "ledger": ledger, "audit": trail}
+    if raw:
+        _audit_view(store, message_id)
+        told["raw"] = (message.raw or b"").decode("utf-8", "backslashreplace")
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    for name, value in told.items():
+        if name not in {"ledger", "audit", "raw"}:
+            click.echo(f"{name:<14} {value if value is not None else ''}".rstrip())
+    _print_ledger(ledger)
+    for line in trail:
+        click.echo(f"{line['at']}  {line['kind']}  (audit {line['seq']})")
+    if raw:
+        click.echo("\n" + told["raw"].replace("\r", "\n"))
+
+
+def _print_ledger(ledger: dict[str, Any] | None) -> None:
+    if ledger is None:
+        return
+    counts = ledger["segments"]
+    click.echo(f"{'segments':<14} " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    for issue in ledger["issues"]:
+        click.echo(f"  {issue['severity']:<12} {issue['location']:<14} {issue['text']}")
+    for row in ledger["rows"]:
+        unmapped = f"  not mapped: {', '.join(row['unmapped'])}" if row["unmapped"] else ""
+        click.echo(f"  {row['segment']:<10} {row['outcome']:<9} {', '.join(row['paths'])}{unmapped}")
+    for each in ledger.get("written", ()):
+        click.echo(f"  {each['outcome']:<10} {each['reference']}")
+
+
+def _audit_view(store: Store, message_id: str) -> None:
+    from integration.store.ids import utc_text
+    from integration.wiring.stores import now
+    from mappers.domain.attribution import AuditEvent
+    from mappers.domain.times import Moment
+
+    event = AuditEvent(
+        kind="message.viewed", at=Moment(utc_text(now())), actor=_operator(), message_id=message_id
+    )
+    store.audit.append(event).result()
+
+
+def _operator() -> str:
+    return f"user:{getpass.getuser()}"
+
+
+def _as_dict(message: StoredMessage) -> dict[str, Any]:
+    """What may be shown of a message: everything but its bytes and digests."""
+    return {
+        "id": message.id,
+        "received_at": message.received_at,
+        "channel": message.channel,
+        "peer": message.peer,
+        "control_id": message.control_id,
+        "trigger": message.trigger,
+        "version": message.version,
+        "processing_id": message.processing_id,
+        "size": message.size,
+        "state": message.state.value,
+        "reason": message.reason,
+        "verdict": message.verdict.value,
+        "attempts": message.attempts,
+        "replays": message.replays,
+        "finished_at": message.finished_at,
+        "same_id_as": message.parent_id,
+        "door_issues": [describe(issue) for issue in message.issues],
+    }
+
+
+def _mover(name: str, state: MessageState, *, reason: str | None, text: str) -> click.Command:
+    """A command that puts messages into another state."""
+
+    @click.argument("message_ids", nargs=-1, required=True)
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, one message a line.")
+    @click.pass_obj
+    def command(store: Store, message_ids: tuple[str, ...], *, as_json: bool) -> None:
+        failed = False
+        for message_id in message_ids:
+            try:
+                moved = store.inbox.move(message_id, state, actor=_operator(), reason=reason).result()
+            except WardwireError as error:
+                failed = True
+                click.echo(f"{message_id}: {error}", err=True)
+                continue
+            click.echo(json.dumps(_as_dict(moved)) if as_json else f"{message_id}  {moved.state.value}")
+        if failed:
+            raise SystemExit(1)
+
+    command.__doc__ = f"{text}\n\n\b\nExample:\n  wardwire messages {name} 019a…\n"
+    make: Callable[[Any], click.Command] = click.command(name)
+    return make(command)
+
+
+messages.add_command(
+    _mover(
+        "replay", MessageState.RECEIVED, reason=None, text="Process messages again, from their stored bytes."
+    )
+)
+messages.add_command(
+    _mover("retry", MessageState.RECEIVED, reason=None, text="Try failed or parked messages again now.")
+)
+messages.add_command(
+    _mover("park", MessageState.PARKED, reason="by-operator", text="Keep messages from being processed.")
+)
+messages.add_command(
+    _mover("discard", MessageState.DISCARDED, reason="by-operator", text="Close messages; their bytes stay.")
+)
