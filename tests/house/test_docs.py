@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT, documents, relative
+from tests.house.tree import ROOT, documents, relative, sources
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -31,6 +31,17 @@ def test_links_resolve(document: Path) -> None:
             broken.append(target)
 
     assert [] == broken
+
+
+def test_documents_that_the_code_names_exist() -> None:
+    """A comment that sends its reader to a document sends them to one that is there."""
+    named = {
+        (source.path, document)
+        for source in sources("integration", "inference", "mappers", "deploy")
+        for document in re.findall(r"\b(?:docs|deploy)/[\w./-]+\w", source.text)
+    }
+
+    assert [] == [f"{path}: {document}" for path, document in sorted(named) if not (ROOT / document).exists()]
 
 
 def test_the_changelog_is_open() -> None:

@@ -13,6 +13,7 @@ from tests.house.tree import PACKAGES
 ELSEWHERE: dict[str, str] = {
     "integration.errors.WardwireError": "the root of its tree is never raised itself",
     "integration.transports.mllp.framing.PayloadUnframeable": "raised to who frames a payload, at the wire",
+    "mappers.hl7v2.lines.UndecodableError": "becomes a Refused with a located issue",
     "integration.clients.mllp.MllpError": "`wardwire send` alone sends over MLLP, and shows it",
     "integration.clients.mllp.Unreachable": "the same",
     "integration.clients.mllp.Unanswered": "the same",
