@@ -13,6 +13,10 @@ from typing import Final
 _ROLES: Final = ("component", "repetition", "escape", "subcomponent", "truncation")
 
 
+#: Characters of MSH-2 that are looked at: five, and some to see that there are too many.
+ENCODING_LIMIT: Final = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Delimiters:
     """The characters that structure one message; an empty text stands for one that it does not have."""

@@ -11,14 +11,14 @@ from functools import lru_cache
 from typing import Final
 
 from mappers.domain.issues import Issue, IssueCode, Refused, Severity
-from mappers.hl7v2.delimiters import DEFAULT, Delimiters, read_delimiters, usable
+from mappers.hl7v2.delimiters import DEFAULT, ENCODING_LIMIT, Delimiters, read_delimiters, usable
 
 BOM: Final = b"\xef\xbb\xbf"
 BLANK: Final = b" \t\r\n\x00"
-#: MSH-1 plus the five characters of MSH-2 and a few to see that there are too many.
-_ENCODING_LIMIT: Final = 8
 #: Bytes within which PID, ORC and OBR are looked for; a document in an OBX may follow them for megabytes.
 _WINDOW: Final = 1 << 16
+#: Longest MSH that is read for what names the message.
+HEADER_LIMIT: Final = 1 << 16
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"M\x00S\x00", b"\x00M\x00S")
 _ELSEWHERE: Final = re.compile(rb"[\r\n]MSH")
 
@@ -153,7 +153,7 @@ class Peek:
         at = self._raw.find(b"\r" + name + separator, self.start, stop)
         if at < 0 and self._raw.find(b"\n", self.start, stop) >= 0:
             at = self._raw.find(b"\n" + name + separator, self.start, stop)
-        return [] if at < 0 else self._raw[at + 1 : _line_end(self._raw, at + 1, stop)].split(separator)
+        return [] if at < 0 else self._raw[at + 1 : line_end(self._raw, at + 1, stop)].split(separator)
 
 
 def peek(raw: bytes) -> Peek:
@@ -165,16 +165,14 @@ def peek(raw: bytes) -> Peek:
     start = 0
     if raw[:3] != b"MSH":
         start = find_header(raw)
-    line = raw[start : _line_end(raw, start, len(raw))].decode("latin-1")
+    line = raw[start : line_end(raw, start, start + HEADER_LIMIT)].decode("latin-1")
     separator = line[3:4]
     if not usable(separator):
         return Peek(raw, start=start, fields=[], delimiters=DEFAULT)
     fields = line.split(separator)
     fields[0] = separator
     encoding = fields[1] if len(fields) > 1 else ""
-    return Peek(
-        raw, start=start, fields=fields, delimiters=_delimiters(separator, encoding[:_ENCODING_LIMIT])
-    )
+    return Peek(raw, start=start, fields=fields, delimiters=_delimiters(separator, encoding[:ENCODING_LIMIT]))
 
 
 def find_header(raw: bytes) -> int:
@@ -183,9 +181,7 @@ def find_header(raw: bytes) -> int:
     Raises:
         Refused: there is none.
     """
-    start = len(BOM) if raw.startswith(BOM) else 0
-    while raw[start : start + 1] and raw[start : start + 1] in BLANK:
-        start += 1
+    start = len(raw) - len(raw.removeprefix(BOM).lstrip(BLANK))
     if raw.startswith(b"MSH", start):
         return start
     found = _ELSEWHERE.search(raw)
@@ -197,11 +193,12 @@ def find_header(raw: bytes) -> int:
     raise Refused(Issue(Severity.FATAL, IssueCode.STRUCTURE, "MSH[1]", "there is no MSH segment", "100"))
 
 
-def _line_end(raw: bytes, start: int, stop: int) -> int:
+def line_end(raw: bytes, start: int, stop: int) -> int:
+    """Where the line that begins at `start` ends: at `stop` or the end of the bytes at the latest."""
     end = raw.find(b"\r", start, stop)
-    end = stop if end < 0 else end
+    end = min(stop, len(raw)) if end < 0 else end
     feed = raw.find(b"\n", start, end)
-    return min(end if feed < 0 else feed, len(raw))
+    return end if feed < 0 else feed
 
 
 @lru_cache(maxsize=256)

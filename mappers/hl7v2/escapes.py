@@ -14,8 +14,8 @@ from typing import Final
 
 from mappers.hl7v2.delimiters import Delimiters
 
-#: More blank lines or blanks than this are a fault or an attack, not a layout.
-MAX_SPACING: Final = 200
+#: Blank lines or blanks of one command: a page has 66 lines. More are a fault, or an attack on memory.
+MAX_SPACING: Final = 66
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 #: Formatting commands without a number that end a line, and those that only change the layout.
 _BREAKS: Final = frozenset({"br", "ce"})
@@ -41,22 +41,25 @@ def unescape(text: str, delimiters: Delimiters, *, codec: str = "ascii") -> str:
 
 
 def leftovers(text: str, delimiters: Delimiters, *, codec: str = "ascii") -> Iterator[tuple[int, str]]:
-    """Where `unescape` leaves something as it is: the position in `text` and the reason."""
+    """Where `unescape` leaves an escape character as it is: positions in `text` in order, with the reason."""
     escape = delimiters.escape
     if not escape or escape not in text:
         return
     at = 0
     for match in _pattern(escape).finditer(text):
-        stray = text.find(escape, at, match.start())
-        if stray >= 0:
-            yield stray, UNKNOWN
+        yield from _strays(text, at, match.start(), escape)
         problem = _meaning(match, delimiters, codec)[1]
         if problem:
             yield match.start(), problem
         at = match.end()
-    stray = text.find(escape, at)
-    if stray >= 0:
-        yield stray, UNKNOWN
+    yield from _strays(text, at, len(text), escape)
+
+
+def _strays(text: str, start: int, end: int, escape: str) -> Iterator[tuple[int, str]]:
+    at = text.find(escape, start, end)
+    while at >= 0:
+        yield at, UNKNOWN
+        at = text.find(escape, at + 1, end)
 
 
 def escape(text: str, delimiters: Delimiters) -> str:

@@ -9,6 +9,7 @@ nothing of meaning.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,8 +18,9 @@ from mappers.hl7v2.delimiters import Delimiters
 from mappers.hl7v2.escapes import unescape
 
 NULL: Final = '""'
-#: Characters above which pieces are found by offsets instead of being split and kept.
+#: Characters above which a text with few pieces is walked by offsets instead of being split and kept.
 LARGE: Final = 1 << 16
+_FEW: Final = 256
 #: Segments whose first field is the separator itself.
 HEADERS: Final = frozenset({"MSH", "FHS", "BHS"})
 CONTROL: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -51,6 +53,17 @@ def _span(source: str, start: int, end: int, separator: str, n: int) -> tuple[in
         start = found + len(separator)
     found = source.find(separator, start, end)
     return start, end if found < 0 else found
+
+
+def _spans(source: str, start: int, end: int, separator: str) -> Iterator[tuple[int, int]]:
+    """Offsets of all pieces of source[start:end]."""
+    while separator:
+        found = source.find(separator, start, end)
+        if found < 0:
+            break
+        yield start, found
+        start = found + len(separator)
+    yield start, end
 
 
 class Repetition:
@@ -104,10 +117,10 @@ class Repetition:
     def raw(self, component: int) -> str:
         """The text of a component as it came; empty when absent."""
         separator = self._separators[0] if self._separators else ""
-        if self._end - self._start > LARGE or not separator:
-            start, end = _span(self._source, self._start, self._end, separator, component)
-            return self._source[start:end]
         if self._pieces is None:
+            if not separator or (self._end - self._start > LARGE and self.count <= _FEW):
+                start, end = _span(self._source, self._start, self._end, separator, component)
+                return self._source[start:end]
             self._pieces = self.text.split(separator)
         return self._pieces[component - 1] if component <= len(self._pieces) else ""
 
@@ -188,17 +201,21 @@ class Field:
         """The repetitions in order, empty ones between others too (their position may matter)."""
         if self._start == self._end:
             return ()
-        separator = self._syntax.delimiters.repetition
-        count = 1 + (self._source.count(separator, self._start, self._end) if separator else 0)
-        return tuple(self.repetition(n) for n in range(1, count + 1))
+        spans = _spans(self._source, self._start, self._end, self._syntax.delimiters.repetition)
+        return tuple(self._repetition(span, n) for n, span in enumerate(spans, start=1))
 
     def repetition(self, n: int) -> Repetition:
         """The n-th repetition from 1; an empty one when absent."""
+        return self._repetition(
+            _span(self._source, self._start, self._end, self._syntax.delimiters.repetition, n), n
+        )
+
+    def _repetition(self, span: tuple[int, int], n: int) -> Repetition:
         delimiters = self._syntax.delimiters
         place = self._location
         return Repetition(
             self._source,
-            _span(self._source, self._start, self._end, delimiters.repetition, n),
+            span,
             separators=(delimiters.component, delimiters.subcomponent),
             syntax=self._syntax,
             location=Location(place.segment, place.ordinal, place.field, n),
@@ -215,7 +232,7 @@ class Segment:
         text: verbatim, without its terminator.
     """
 
-    __slots__ = ("_pieces", "_syntax", "index", "name", "ordinal", "text")
+    __slots__ = ("_offsets", "_pieces", "_syntax", "index", "name", "ordinal", "text")
 
     def __init__(self, text: str, *, name: str, index: int, ordinal: int, syntax: Syntax) -> None:
         self.text = text
@@ -224,6 +241,7 @@ class Segment:
         self.ordinal = ordinal
         self._syntax = syntax
         self._pieces: list[str] | None = None
+        self._offsets: tuple[tuple[int, int], ...] | None = None
 
     @property
     def label(self) -> str:
@@ -247,8 +265,7 @@ class Segment:
                 return Field(text, (0, len(text)), syntax=plain, location=location)
             n -= 1
         if len(self.text) > LARGE:
-            span = _span(self.text, 0, len(self.text), delimiters.field, n + 1)
-            return Field(self.text, span, syntax=self._syntax, location=location)
+            return Field(self.text, self._span(n), syntax=self._syntax, location=location)
         text = self._piece(n)
         return Field(text, (0, len(text)), syntax=self._syntax, location=location)
 
@@ -277,6 +294,12 @@ class Segment:
     ) -> str:
         """The place as an issue names it, `OBX[2]-5.1`."""
         return str(Location(self.name, self.ordinal, n, repetition, component, subcomponent))
+
+    def _span(self, n: int) -> tuple[int, int]:
+        """Offsets of the n-th piece in a large text."""
+        if self._offsets is None:
+            self._offsets = tuple(_spans(self.text, 0, len(self.text), self._syntax.delimiters.field))
+        return self._offsets[n] if n < len(self._offsets) else (len(self.text), len(self.text))
 
     def _piece(self, n: int) -> str:
         if self._pieces is None:

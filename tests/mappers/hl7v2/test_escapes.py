@@ -78,7 +78,7 @@ def test_hexadecimal_data_is_in_the_character_set_of_the_message() -> None:
 def test_what_cannot_be_read_stays_and_is_named(sent: str, reason: str) -> None:
     """Unknown sequences, bytes that do not decode, control characters and switches are never dropped."""
     assert sent == unescape(sent, DEFAULT)
-    assert [reason] == [found for _, found in leftovers(sent, DEFAULT)]
+    assert {reason} == {found for _, found in leftovers(sent, DEFAULT)}
 
 
 def test_a_leftover_has_its_position() -> None:

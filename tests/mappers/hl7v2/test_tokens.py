@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappers.domain.channels import Channel
-from mappers.domain.issues import Refused, Severity
+from mappers.domain.issues import IssueCode, Refused, Severity
 from mappers.hl7v2.delimiters import Delimiters
+from mappers.hl7v2.lines import MAX_FIELDS, MAX_LINES, MAX_PARTS
 from mappers.hl7v2.tokens import Message, Segment, parse
 from tests.mappers.hl7v2.strategies import delimiter_sets, encode, messages
 
@@ -221,7 +222,7 @@ def test_a_broken_text_line_stays_in_its_field() -> None:
 
     assert ("first\nThe second line\n third", "F") == (first.get(5), first.get(10))
     assert ("OBX|2", 2) == (second.text, second.ordinal)
-    assert ["", "OBX[1]-5", "OBX[1]-5"] == issues(text)
+    assert ["", "OBX[1]-5"] == issues(text)
 
 
 @pytest.mark.parametrize("line", ["and", "The rest", "1.", "OB", "OB-", "   x", "Überweiser|x", "=|="])
@@ -285,6 +286,48 @@ def test_a_large_document_is_not_copied() -> None:
     )
     assert peak < 2.2 * size
     assert (1, 2, 3, 5, 11) == message.segments[1].valued()
+
+
+def test_a_waveform_of_many_samples_is_read() -> None:
+    """NA has a component for each sample and a repetition for each moment."""
+    samples = 20_000
+    obx = segment("OBX|1|NA|x||" + "^".join(map(str, range(samples))) + "~1^2" * samples + "|mV|||||F")
+    repetitions = obx.field(5).repetitions
+
+    assert (samples + 1, samples) == (len(repetitions), repetitions[0].count)
+    assert ("0", "19999", "") == tuple(repetitions[0].get(n) for n in (1, samples, samples + 1))
+    assert ("2", "OBX[1]-5(20001).2") == (repetitions[samples].get(2), repetitions[samples].at(2))
+    assert ("F", (1, 2, 3, 5, 6, 11)) == (obx.get(11), obx.valued())
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ("x\r" * (MAX_LINES + 1), ""),
+        ("PID|\r" * (MAX_LINES + 1), ""),
+        ("PID" + "|" * (MAX_FIELDS + 1), "PID[1]"),
+        ("PID|" + "~" * (MAX_PARTS + 1), "PID[1]"),
+        ("PID|" + "^&" * MAX_PARTS, "PID[1]"),
+    ],
+)
+def test_what_could_fill_memory_is_refused(body: str, where: str) -> None:
+    """Numbers that no message has, each a thousand times what the largest real ones have."""
+    with pytest.raises(Refused) as caught:
+        read(f"{HEADER}\r{body}")
+
+    assert (where, IssueCode.TOO_COSTLY, "207") == (
+        caught.value.issue.location,
+        caught.value.issue.code,
+        caught.value.issue.hl7_error,
+    )
+
+
+def test_a_fault_is_said_once_for_each_field() -> None:
+    """A field full of unknown escapes or broken lines is one warning."""
+    unknown = "\\Q\\" * 1000
+    text = f"{HEADER}\rOBX|1|TX|x||{unknown}|{unknown}\r" + "a line\r" * 1000
+
+    assert ["OBX[1]-6", "OBX[1]-5", "OBX[1]-6"] == issues(text)
 
 
 @settings(deadline=None)
