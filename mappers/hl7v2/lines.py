@@ -124,11 +124,13 @@ class SegmentCollector:
         self._warn("MSH[1]-18", text)
 
     def _segment(self, pending: _Pending, index: int) -> Segment:
-        self._continued(pending)
+        if len(pending.lines) > 1:
+            self._continued(pending)
         # HL7 has no line end inside a field; the sender's own is kept as a line feed.
-        text = pending.lines[0] if len(pending.lines) == 1 else "\n".join(pending.lines)
+        text = "\n".join(pending.lines)
         segment = Segment(text, name=pending.name, index=index, ordinal=pending.ordinal, syntax=self._syntax)
-        self._limit(segment)
+        if len(text) > MAX_FIELDS:
+            self._limit(segment)
         if not text.isprintable() and CONTROL.search(text):
             self._warn(segment.label, "control characters are left out of the values")
         escape = self._delimiters.escape
