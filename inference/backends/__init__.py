@@ -1,0 +1,1 @@
+"""What runs a model: local, remote, or a scripted double that ships."""

@@ -1,0 +1,1 @@
+"""One clinical question each: prompt, schema and parse, versioned together."""

@@ -1,0 +1,174 @@
+"""The story of the demo: its messages in order, and what has to be true at its end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from rich.table import Table
+
+from integration.clients.mllp import Acknowledgement
+from mappers.fhir import r4
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "demo"
+_POTASSIUM = "http://loinc.org|2823-3"
+_TYPES = (
+    "Patient",
+    "Encounter",
+    "ServiceRequest",
+    "Specimen",
+    "DiagnosticReport",
+    "Observation",
+    "Device",
+    "Provenance",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One message of the story.
+
+    Attributes:
+        name: of the scene.
+        title: told while it plays.
+        file: in the folder of fixtures.
+        provenances: how many Provenance resources are there once it is processed.
+        writes: whether it is processed at all.
+        later: sent with a later MSH-7, as a sender does that got no answer.
+    """
+
+    name: str
+    title: str
+    file: str
+    provenances: int = 0
+    writes: bool = True
+    later: bool = False
+
+    def message(self, folder: Path) -> bytes:
+        """The bytes to send."""
+        raw = (folder / self.file).read_bytes()
+        return (
+            re.sub(rb"\|2026(\d{10})\+0100\|\|ORU", rb"|20261122235900+0100||ORU", raw) if self.later else raw
+        )
+
+
+STORY = (
+    Scene("preliminary", "ORU^R01: a preliminary chemistry panel, five OBX", "1-preliminary.hl7", 1),
+    Scene("final", "ORU^R01: the panel final, and a blood count with a specimen", "2-final.hl7", 2),
+    Scene(
+        "resend", "The same message again, as after a lost answer", "2-final.hl7", writes=False, later=True
+    ),
+    Scene("correction", "ORU^R01: the laboratory corrects its potassium", "3-correction.hl7", 3),
+    Scene("late", "ORU^R01: the preliminary result arrives once more, late", "4-late-preliminary.hl7", 4),
+    Scene("broken", "A message of a version that HL7 v2 does not have", "5-broken.hl7", writes=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Something that has to be true, in words."""
+
+    text: str
+    passed: bool
+
+
+def account(web: httpx2.Client) -> Table:
+    """Every resource that was written, in a table."""
+    table = Table(title="What was written", title_justify="left")
+    for heading in ("Resource", "Id", "Version", "Status", "What it says"):
+        table.add_column(heading, overflow="fold")
+    for kind in _TYPES:
+        for resource in _all(web, kind):
+            table.add_row(
+                kind,
+                resource["id"][:8],
+                resource["meta"]["versionId"],
+                str(resource.get("status", "")),
+                _says(resource),
+            )
+        table.add_section()
+    return table
+
+
+def verify(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> tuple[Check, ...]:
+    """What has to be true at the end of the story."""
+    return tuple(_checks(web, answers))
+
+
+def _checks(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> Iterator[Check]:
+    counts = {kind: len(_all(web, kind)) for kind in _TYPES}
+    expected = {
+        "Patient": 1, "Encounter": 1, "ServiceRequest": 2, "Specimen": 1,
+        "DiagnosticReport": 2, "Observation": 9, "Device": 1, "Provenance": 4,
+    }  # fmt: skip
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    yield Check(f"every expected resource is there, none twice: {told}", counts == expected)
+    codes = [answers[scene.name].code for scene in STORY]
+    yield Check(f"answers on the wire: {' '.join(codes)}", codes == ["AA", "AA", "AA", "AA", "AA", "AR"])
+    same = answers["final"].raw.split(b"\r")[1] == answers["resend"].raw.split(b"\r")[1]
+    yield Check("the resent message got the earlier answer and changed nothing", same)
+    found = _all(web, "Observation", code=_POTASSIUM)
+    versions = _history(web, found[0]) if len(found) == 1 else []
+    values = [f"{version['valueQuantity']['value']} {version['status']}" for version in versions]
+    yield Check(
+        f"potassium is one Observation in versions: {' → '.join(values)}",
+        values == ["5.90 preliminary", "5.90 final", "4.50 corrected"],
+    )
+    yield Check("numbers keep their digits: 4.50 is not 4.5", bool(values) and values[-1].startswith("4.50 "))
+    reports = {report["status"] for report in _all(web, "DiagnosticReport")}
+    yield Check("the late preliminary did not overwrite what is corrected", reports == {"corrected", "final"})
+    resources = [resource for kind in _TYPES for resource in _all(web, kind)]
+    findings = [issue for resource in resources for issue in r4.validate(resource)]
+    yield Check(f"{len(resources)} resources are valid FHIR R4", not findings)
+    sources = all(each["entity"][0]["what"]["identifier"]["value"] for each in _all(web, "Provenance"))
+    yield Check("each Provenance names its message by the SHA-256 of its bytes", sources)
+
+
+def _all(web: httpx2.Client, kind: str, **params: str) -> list[dict[str, Any]]:
+    answer = web.get(f"/fhir/{kind}", params={"_count": "200", **params})
+    answer.raise_for_status()
+    entries: list[dict[str, Any]] = r4.decode(answer.content).get("entry", [])
+    return [entry["resource"] for entry in entries]
+
+
+def _history(web: httpx2.Client, resource: Mapping[str, Any]) -> list[dict[str, Any]]:
+    answer = web.get(f"/fhir/{resource['resourceType']}/{resource['id']}/_history")
+    answer.raise_for_status()
+    entries = [entry["resource"] for entry in r4.decode(answer.content)["entry"]]
+    return sorted(entries, key=lambda each: int(each["meta"]["versionId"]))
+
+
+def _says(resource: Mapping[str, Any]) -> str:
+    """One line about a resource."""
+    match resource["resourceType"]:
+        case "Observation":
+            return f"{_words(resource['code'])}: {_value(resource)}"
+        case "Patient":
+            name = resource["name"][0]
+            return f"{name['family']}, {' '.join(name['given'])}"
+        case "DiagnosticReport" | "ServiceRequest":
+            return _words(resource["code"])
+        case "Specimen":
+            return _words(resource["type"])
+        case "Encounter":
+            return str(resource["class"].get("code", ""))
+        case "Device":
+            return f"{resource['deviceName'][0]['name']} {resource['version'][0]['value']}"
+    return f"{len(resource['target'])} targets, source {resource['entity'][0]['what']['display']}"
+
+
+def _words(concept: Mapping[str, Any]) -> str:
+    coding = concept.get("coding", [{}])[0]
+    return str(concept.get("text") or coding.get("display") or coding.get("code", ""))
+
+
+def _value(resource: Mapping[str, Any]) -> str:
+    if quantity := resource.get("valueQuantity"):
+        return f"{quantity.get('comparator', '')}{quantity['value']} {quantity.get('unit', '')}"
+    if concept := resource.get("valueCodeableConcept"):
+        return _words(concept)
+    return str(resource.get("valueString", "")).replace("\n", " / ")
