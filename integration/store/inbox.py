@@ -97,24 +97,30 @@ class Inbox:
         before = self._behind.get(arrival.order_key)
         handed_in: asyncio.Future[None] = loop.create_future()
         self._behind[arrival.order_key] = handed_in
-        return loop.create_task(self._hand_in(arrival, loop, before, handed_in))
+
+        def let_next(_: object = None) -> None:
+            if not handed_in.done():
+                handed_in.set_result(None)
+                if self._behind.get(arrival.order_key) is handed_in:
+                    del self._behind[arrival.order_key]
+
+        task = loop.create_task(self._hand_in(arrival, loop, before, let_next))
+        # However it ends, and if it is cancelled before it began.
+        task.add_done_callback(let_next)
+        return task
 
     async def _hand_in(
         self,
         arrival: Arrival,
         loop: asyncio.AbstractEventLoop,
         before: asyncio.Future[None] | None,
-        handed_in: asyncio.Future[None],
+        let_next: Callable[[], None],
     ) -> Receipt:
-        try:
-            prepared = await loop.run_in_executor(None, self._prepare, arrival)
-            if before is not None:
-                await asyncio.wait((before,))
-            done = self._database.write_together_async(self._admit_together, prepared, loop)
-        finally:
-            handed_in.set_result(None)
-            if self._behind.get(arrival.order_key) is handed_in:
-                del self._behind[arrival.order_key]
+        prepared = await loop.run_in_executor(None, self._prepare, arrival)
+        if before is not None:
+            await asyncio.wait((before,))
+        done = self._database.write_together_async(self._admit_together, prepared, loop)
+        let_next()
         return await done
 
     def load(self, message_id: str) -> StoredMessage:
