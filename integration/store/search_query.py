@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -12,6 +13,8 @@ from integration.store.search_values import Interval
 
 DEFAULT_COUNT = 50
 LARGEST_COUNT = 500
+_LONGEST_CURSOR = 100
+_KEY = re.compile(r"[0-9T:.-]{0,26}")
 
 
 class Prefix(StrEnum):
@@ -125,13 +128,17 @@ class Cursor:
     @classmethod
     def decode(cls, text: str) -> Cursor | None:
         """Read what `encode` wrote; None for anything else."""
+        if len(text) > _LONGEST_CURSOR:
+            return None
         try:
             key, sequence = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         except (ValueError, TypeError, binascii.Error):
             return None
-        if isinstance(key, str) and isinstance(sequence, int):
-            return cls(key, sequence)
-        return None
+        if not (isinstance(key, str) and _KEY.fullmatch(key)):
+            return None
+        if type(sequence) is not int or not 0 <= sequence < 2**63:
+            return None
+        return cls(key, sequence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ _EVERYWHERE = {
 _PRINTABLE = re.compile(r"[A-Za-z0-9_.:\-]{1,64}")
 
 
-class _Unread(Exception):  # noqa: N818
+class _Unread(Exception):
     """A value that cannot be read; the text says what would be."""
 
 
@@ -74,9 +74,8 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, base: str, strict: bool
     applied: list[tuple[str, str]] = []
     issues: list[Issue] = []
     pairs = [(name, value) for name, value in pairs if value and name not in _NOT_OURS]
-    if sum(value.count(",") + 1 for _, value in pairs) > MOST_VALUES:
-        issues.append(_issue(Severity.FATAL, IssueCode.TOO_COSTLY, "", "too many values; ask in parts"))
-        pairs = []
+    if problem := _unbearable(pairs):
+        return Mapped(Search(kind), (problem,))
     for name, value in pairs:
         try:
             known = _take(draft, name, value, base)
@@ -90,6 +89,15 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, base: str, strict: bool
             text = "not a search parameter here" + ("" if strict else "; it was ignored")
             issues.append(_issue(severity, IssueCode.NOT_SUPPORTED, name, text))
     return Mapped(_finish(draft, applied), tuple(issues))
+
+
+def _unbearable(pairs: list[tuple[str, str]]) -> Issue | None:
+    if sum(value.count(",") + 1 for _, value in pairs) > MOST_VALUES:
+        return _issue(Severity.FATAL, IssueCode.TOO_COSTLY, "", "too many values; ask in parts")
+    for name, value in pairs:
+        if "\x00" in value:  # no database takes it
+            return _issue(Severity.FATAL, IssueCode.VALUE, name, "text has no character zero")
+    return None
 
 
 def _finish(draft: _Draft, applied: list[tuple[str, str]]) -> Search:
@@ -219,7 +227,7 @@ def _matches(parameter: Parameter, text: str, base: str, target: str) -> Iterato
         case Kind.DATE:
             yield _date(text)
         case Kind.STRING:
-            yield TextMatch(fold(_unescape(text)))
+            yield _text(text)
         case Kind.REFERENCE:
             yield _reference(parameter, _unescape(text), base, target)
 
@@ -239,6 +247,13 @@ def _token(text: str) -> TokenMatch:
     if not (system or code):
         raise _Unread("a token is code, system|code, |code or system|")
     return TokenMatch(system, code[:LONGEST_VALUE] or None)
+
+
+def _text(text: str) -> TextMatch:
+    start = fold(_unescape(text))
+    if not start:
+        raise _Unread("nothing is left of the text without accents and blanks")
+    return TextMatch(start)
 
 
 def _date(text: str) -> DateMatch:
@@ -267,13 +282,15 @@ def _reference(parameter: Parameter, text: str, base: str, target: str) -> Refer
 
 def _split(text: str, separator: str) -> list[str]:
     """The parts between separators that no backslash escapes; escapes stay, empty parts too."""
-    parts = [""]
+    if "\\" not in text:
+        return text.split(separator)
+    parts: list[list[str]] = [[]]
     for piece in re.findall(r"\\.|.", text, re.DOTALL):
         if piece == separator:
-            parts.append("")
+            parts.append([])
         else:
-            parts[-1] += piece
-    return parts
+            parts[-1].append(piece)
+    return ["".join(part) for part in parts]
 
 
 def _unescape(text: str) -> str:

@@ -17,8 +17,6 @@ from integration.web import fhir_answers, fhir_api, health, metrics, pages, secu
 from integration.web.auth import Refusal, authorize
 from integration.web.services import Services
 
-#: Longest form field set of a POST search, in bytes; a whole body is bounded by `Services.max_body_bytes`.
-_LONGEST_FORM = 2**20
 #: Answered to anybody who can connect: they show no result and no message.
 _OPEN_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "fhir.metadata", "static"})
 _QUIET_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "metrics.metrics", "static"})
@@ -41,7 +39,6 @@ def create_app(services: Services) -> Flask:
     app = _Application(__name__)
     app.config.update(
         MAX_CONTENT_LENGTH=services.max_body_bytes,
-        MAX_FORM_MEMORY_SIZE=min(_LONGEST_FORM, services.max_body_bytes),
         SEND_FILE_MAX_AGE_DEFAULT=3600,
     )
     app.url_map.strict_slashes = False

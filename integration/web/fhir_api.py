@@ -22,6 +22,8 @@ from integration.web.services import Services
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _FORM = "application/x-www-form-urlencoded"
 _HISTORY_COUNT = 50
+#: Bytes of a search form; a thousand ids need 40,000.
+_LONGEST_FORM = 2**18
 
 
 def blueprint(services: Services) -> Blueprint:
@@ -104,6 +106,7 @@ class _Face:
         """POST /fhir/{type}/_search, parameters in the form, the query string or both."""
         if request.mimetype != _FORM:
             abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+        request.max_content_length = _LONGEST_FORM
         return self._search(kind, [*request.args.items(multi=True), *request.form.items(multi=True)])
 
     def _search(self, kind: str, pairs: list[tuple[str, str]]) -> Response:

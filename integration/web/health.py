@@ -168,12 +168,14 @@ def disk_has_room(folder: Path, *, at_least: int) -> Callable[[], Check]:
             free = shutil.disk_usage(folder).free
         except OSError as error:
             return Check("disk", passed=False, reason=f"the data folder is not there (error {error.errno})")
-        reason = f"{free // 2**20} MiB free" + (
-            "" if free >= at_least else f", {at_least // 2**20} MiB wanted"
-        )
+        reason = f"{_room(free)} free" + ("" if free >= at_least else f", {_room(at_least)} wanted")
         return Check("disk", passed=free >= at_least, reason=reason)
 
     return probe
+
+
+def _room(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size // 2**20} MiB"
 
 
 def _words(age: timedelta) -> str:

@@ -22,7 +22,7 @@ _STATES = (
     (MessageState.PROCESSING, "in work now", "calm"),
     (MessageState.FAILED, "will be tried again", "warn"),
     (MessageState.PARKED, "waiting for a human", "bad"),
-    (MessageState.REFUSED, "refused at the door, bytes kept", "warn"),
+    (MessageState.REFUSED, "NACKed, bytes kept", "warn"),
     (MessageState.DISCARDED, "closed by a human", "calm"),
 )
 _ERRORS = {
@@ -120,7 +120,7 @@ def _row(message: StoredMessage) -> _Row:
         id=message.id,
         received=_minute(datetime.fromisoformat(message.received_at), seconds=True),
         channel=message.channel,
-        trigger=message.trigger.replace("^", " ^ ") or "unknown",
+        trigger="^".join(message.trigger.split("^")[:2]) or "no type",
         state=message.state.value,
         tone=tones.get(message.state, "good"),
         size=_size(message.size),

@@ -1,8 +1,7 @@
-"""gunicorn around the application: threads, limits, and none of its own logging. Only its importer."""
+"""The application under gunicorn: threads, limits, and none of gunicorn's own log lines."""
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,24 +23,27 @@ LONGEST_HEADER = 8190
 
 
 class QuietLogger(Logger):  # type: ignore[misc]
-    """gunicorn's errors through the process' own logging, and no access log: its lines hold queries."""
+    """Errors through the process' own logging, and no access log: its lines hold queries."""
 
     def setup(self, cfg: Any) -> None:
-        """Install no handlers; what gunicorn says goes up to the root logger."""
-        self.error_log = logging.getLogger("gunicorn.error")
+        """Install no handlers: what gunicorn says goes up to the root logger."""
+        self.cfg = cfg
+        self._access_log_enabled = False
         self.error_log.propagate = True
-        self.access_log = logging.getLogger("gunicorn.access")
-        self.access_log.disabled = True
 
     def reopen_files(self) -> None:
         """There are none."""
 
 
-def options(web: WebSettings) -> Mapping[str, Any]:
-    """gunicorn's settings for ours.
+def options(web: WebSettings, *, metrics_folder: Path | None = None) -> Mapping[str, Any]:
+    """What gunicorn is to be told, from our settings.
 
     Threads, since readers may hold connections open; no preloading, since database handles do not survive
     a fork; a worker is renewed now and then, at no moment that all share.
+
+    Args:
+        web: the HTTP settings.
+        metrics_folder: PROMETHEUS_MULTIPROC_DIR, if the processes share their metrics.
     """
     host = f"[{web.host}]" if ":" in web.host else web.host
     chosen: dict[str, Any] = {
@@ -62,8 +64,9 @@ def options(web: WebSettings) -> Mapping[str, Any]:
         "accesslog": None,
         "logger_class": QuietLogger,
         "forwarded_allow_ips": "127.0.0.1,::1" if web.behind_proxy else "",
-        "child_exit": _forget_child,
     }
+    if metrics_folder is not None:
+        chosen["child_exit"] = _forgetting(metrics_folder)
     if _SHARED_MEMORY.is_dir():
         chosen["worker_tmp_dir"] = str(_SHARED_MEMORY)
     if web.tls.certificate is not None:
@@ -83,9 +86,12 @@ def _modern(_config: Any, default: Callable[[], ssl.SSLContext]) -> ssl.SSLConte
     return context
 
 
-def _forget_child(_server: Any, worker: Any) -> None:
-    """The gauges of a worker that is gone must not count on."""
-    multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+def _forgetting(folder: Path) -> Callable[[Any, Any], None]:
+    def forget(_server: Any, worker: Any) -> None:
+        """The gauges of a worker that is gone must not count on."""
+        multiprocess.mark_process_dead(worker.pid, str(folder))  # type: ignore[no-untyped-call]
+
+    return forget
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -102,11 +108,12 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return self._make_app()
 
 
-def serve(make_app: Callable[[], Flask], web: WebSettings) -> None:
+def serve(make_app: Callable[[], Flask], web: WebSettings, *, metrics_folder: Path | None = None) -> None:
     """Listen and answer until SIGTERM, then drain; ends with SystemExit.
 
     Args:
         make_app: called in each worker process, after the fork.
         web: the HTTP settings.
+        metrics_folder: as in `options`.
     """
-    _Server(make_app, options(web)).run()
+    _Server(make_app, options(web, metrics_folder=metrics_folder)).run()

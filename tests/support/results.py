@@ -88,7 +88,7 @@ def observation(name: str = "o1", value: str = "5.50", **more: Any) -> dict[str,
     return {
         "resourceType": "Observation",
         "id": name,
-        "identifier": [{"system": "urn:oid:9.8", "value": f"F-{name}"}],
+        "identifier": [{"system": "urn:oid:1.2.9.8", "value": f"F-{name}"}],
         "status": "final",
         "category": [coded("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory")],
         "code": coded("http://loinc.org", "2823-3"),

@@ -93,11 +93,11 @@ def find(store, query: str) -> str:
         ("o2", "Observation?status=preliminary"),
         ("o2", "Observation?status=http://hl7.org/fhir/observation-status|preliminary"),
         ("o1 o3 o4 o5 o6", "Observation?status:not=preliminary"),
-        ("o1", "Observation?identifier=urn:oid:9.8|F-o1"),
+        ("o1", "Observation?identifier=urn:oid:1.2.9.8|F-o1"),
         ("o1", "Observation?identifier=F-o1"),
         ("", "Observation?identifier=|F-o1"),
         ("o5", "Observation?identifier=|local-5"),
-        ("", "Observation?identifier=urn:oid:9.8|local-5"),
+        ("", "Observation?identifier=urn:oid:1.2.9.8|local-5"),
         ("o1 o2", "Observation?_id=o1,o2,o9"),
         ("o1 o2 o3 o4 o5 o6", "Observation?category=laboratory"),
         # all conditions hold
@@ -287,6 +287,11 @@ def test_what_comes_along(store, expected, query):
         (IssueCode.VALUE, "_count=many"),
         (IssueCode.VALUE, "_count=-1"),
         (IssueCode.VALUE, "_cursor=nonsense"),
+        (IssueCode.VALUE, "_cursor=W1tbW1tb" + "W1tbW1tb" * 1000),
+        (IssueCode.VALUE, "_cursor=WyJcdWQ4MDAiLCAxXQ"),  # a lone surrogate
+        (IssueCode.VALUE, "_cursor=WyIiLCA5OTk5OTk5OTk5OTk5OTk5OTk5OTld"),  # 66 bits
+        (IssueCode.VALUE, "code=a%00b"),
+        (IssueCode.VALUE, "subject.name=%CC%81"),
         (IssueCode.TOO_COSTLY, "_id=" + ",".join(map(str, range(1001)))),
     ],
 )
@@ -329,6 +334,14 @@ def test_unknown_parameters_are_ignored_and_reported_or_refused(query):
     assert (True, False) == (strict.refused, lenient.refused)
 
 
+def test_long_values_are_read_in_linear_time():
+    """A megabyte of escapes is split in a moment: a form must not occupy a worker."""
+    value = r"a\|b" * 200_000
+    mapped = search_reader.read("Observation", [("code", value)], base=BASE)
+    (match,) = mapped.value.criteria[0].alternatives
+    assert match.code.startswith("a|ba|b")
+
+
 def test_commas_and_bars_can_be_escaped(tmp_path):
     """A backslash takes a separator's meaning away (§3.1.1.4.0)."""
     store = open_store(tmp_path, keys.generate())
@@ -360,7 +373,7 @@ HOT = [
     "Observation?_id=o1",
     "Observation?patient=p1",
     "Observation?patient=p1&status=final&code=http://loinc.org|718-7&date=ge2026-11-01",
-    "Observation?identifier=urn:oid:9.8|F-o1",
+    "Observation?identifier=urn:oid:1.2.9.8|F-o1",
     "Observation?code=718-7,2823-3",
     "Observation?code=http://loinc.org|718-7,http://loinc.org|2823-3",
     "Observation?date=2026-11-20",
