@@ -312,7 +312,7 @@ class TestAgainstAModel:
                     verdict=verdict,
                     same_id=same_id,
                     issues=() if verdict is Verdict.ACCEPTED else (NOT_PRODUCTION,),
-                )  # fmt: skip
+                )
             )
             for raw, verdict, same_id in arrivals
         ]
@@ -415,7 +415,7 @@ def test_undispatched_in_the_order_of_commits(store):
 def test_moves_are_those_of_the_table(sqlite_store, before, after):
     """A legal move is stored with its audit record; any other is a Conflict and changes nothing."""
     message_id = sqlite_store.submit().message_id
-    sqlite_store.execute(f"UPDATE message SET state = '{before.value}'")  # noqa: S608
+    sqlite_store.execute(f"UPDATE message SET state = '{before.value}'")
     move = sqlite_store.inbox.move(message_id, after, actor="user:ada", reason="because")
     if after in MESSAGE_MOVES[before]:
         assert after is move.result(timeout=30).state
