@@ -21,13 +21,14 @@ from mappers.domain.results import Quantity, Range
 from mappers.domain.times import Period
 from mappers.fhir.account import Account
 from mappers.fhir.invariants import precedes
-from mappers.fhir.primitives import MAX_STRING, is_uri, without_unwritable
+from mappers.fhir.primitives import MAX_STRING, is_absolute_uri, is_uri, without_unwritable
 from mappers.fhir.terminology import is_known, is_ucum, misleads
 
 Node = dict[str, Any]
 
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 URI_SYSTEM = "urn:ietf:rfc:3986"
+_TIMED = len("2026-11-22T")  # a dateTime at least this long has a time of day
 _BLANKS = re.compile(r"\s+")
 
 
@@ -101,7 +102,7 @@ def identifier(value: Identifier, account: Account) -> Node | None:
     number, system = text(value.value), uri(value.system)
     if number is None:
         return None
-    if system == URI_SYSTEM and not (":" in number and is_uri(number)):
+    if system == URI_SYSTEM and not is_absolute_uri(number):
         system = None
     assigner = text(value.assigner) or (None if system else text(value.system))
     return pruned(
@@ -122,13 +123,21 @@ def identifiers(values: Iterable[Identifier], account: Account) -> list[Node]:
 
 
 def period(value: Period | None, account: Account) -> Node | None:
-    """A Period; an end before its start is left out (per-1)."""
+    """A Period whose start is not after its end (per-1).
+
+    An inverted end is left out. Where one end is more precise than the other and both agree as far as they
+    go, FHIRPath cannot compare them and judges call the period broken: the other's precision serves both.
+    """
     if value is None:
         return None
     start, end = value.start and value.start.text, value.end and value.end.text
     if start and end and not precedes(start, end):
         account.forgave(IssueCode.INVARIANT, "a period ends before it starts: its end is not written")
         end = None
+    elif start and end and len(start[:_TIMED]) != len(end[:_TIMED]) and precedes(end, start):
+        account.forgave(IssueCode.INCOMPLETE, "a period's ends differ in precision: the lesser is written")
+        length = min(len(start), len(end))
+        start, end = start[:length], end[:length]
     return some({"start": start, "end": end})
 
 
@@ -154,6 +163,12 @@ def quantity(value: Quantity | None, account: Account) -> Node | None:
             "code": symbol,
         }
     )
+
+
+def unit(value: Quantity | None, account: Account) -> Node | None:
+    """A Quantity of its unit alone."""
+    written = quantity(value, account) or {}
+    return some({name: written.get(name) for name in ("unit", "system", "code")})
 
 
 def simple_quantity(value: Quantity | None, account: Account) -> Node | None:

@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 from mappers.domain.coding import UCUM
 from mappers.domain.issues import IssueCode
-from mappers.fhir.primitives import is_uri
+from mappers.fhir.primitives import is_absolute_uri
 from mappers.fhir.terminology import is_known, is_ucum, misleads
 
 Node = dict[str, Any]
 
 _URI_SYSTEM = "urn:ietf:rfc:3986"
-_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _MIME_FORM = re.compile(r"[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+(\s*;\s*[^\s;]+)*")
 _SAMPLES = re.compile(r"([EUL]|-?\d+(\.\d+)?([eE][+-]?\d+)?)( ([EUL]|-?\d+(\.\d+)?([eE][+-]?\d+)?))*")
 _UID_FORM = re.compile(r"(?=.{1,64}$)[0-2](\.(0|[1-9]\d*))+")
@@ -108,9 +107,7 @@ def _code_holds(node: Node) -> bool:
 
 def _uri_identifier_holds(node: Node) -> bool:
     value = node.get("value")
-    if node.get("system") != _URI_SYSTEM or value is None:
-        return True
-    return _ABSOLUTE_URI.match(value) is not None and is_uri(value)
+    return node.get("system") != _URI_SYSTEM or value is None or is_absolute_uri(value)
 
 
 def _obs6(node: Node) -> bool:
@@ -234,7 +231,7 @@ INVARIANTS: dict[str, tuple[Invariant, ...]] = {
     "Coding": (
         Invariant(
             "code",
-            "its system has no such code (LOINC: check digit)",
+            "its system has no such code (LOINC by check digit)",
             _code_holds,
             code=IssueCode.CODE_INVALID,
         ),

@@ -22,9 +22,9 @@ from mappers.fhir.datatypes import (
     identifiers,
     is_ordered,
     pruned,
-    quantity,
     simple_quantity,
     text,
+    unit,
 )
 from mappers.fhir.definitions import load
 
@@ -160,9 +160,9 @@ def _extensions(measurement: Measurement, account: Account) -> list[Node]:
     written += [{"url": _NATURE, "valueCodeableConcept": nature} for nature in natures]
     if measurement.analysed:
         written.append({"url": _ANALYSED, "valueDateTime": measurement.analysed.text})
-    unit = quantity(measurement.unit, account)
-    if unit:
-        written.append({"url": REPORTED_UNIT, "valueQuantity": unit})
+    reported = unit(measurement.unit, account)
+    if reported:
+        written.append({"url": REPORTED_UNIT, "valueQuantity": reported})
     return written
 
 

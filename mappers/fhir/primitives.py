@@ -19,6 +19,7 @@ _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _CODE = re.compile(r"\S+( \S+)*")
 _URI = re.compile(r"\S+")
+_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
 _OID = re.compile(r"urn:oid:[0-2](\.(0|[1-9]\d*))+")
 _UUID = re.compile(r"urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _YEAR = r"(?!0000)\d{4}"
@@ -63,6 +64,11 @@ def is_uri(value: str) -> bool:
     if value.startswith("urn:uuid:"):
         return _UUID.fullmatch(value) is not None
     return _URI.fullmatch(value) is not None and is_string(value)
+
+
+def is_absolute_uri(value: str) -> bool:
+    """A URI with its scheme."""
+    return _ABSOLUTE_URI.fullmatch(value) is not None and is_uri(value)
 
 
 def _is_calendar(pattern: re.Pattern[str], value: str) -> bool:

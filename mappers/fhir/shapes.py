@@ -77,11 +77,14 @@ class Walk:
         if self.faults > faults or path.rpartition(".")[2].startswith("contained["):
             return  # the rules below read a right structure; the container judges what it contains
         inside = self.links[links:]
-        for breach in contained_breaches(value, path, inside):
+        if "contained" in load().types[name]:
+            breaches = contained_breaches(value, path, inside)
+        elif name == "Bundle":
+            breaches = bundle_breaches(value, path, inside)
+        else:
+            return
+        for breach in breaches:
             self.fault(breach.code, breach.path, breach.text)
-        if name == "Bundle":
-            for breach in bundle_breaches(value, path, inside):
-                self.fault(breach.code, breach.path, breach.text)
 
 
 class _Rule(NamedTuple):

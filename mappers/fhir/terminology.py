@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from mappers.domain.coding import LOINC
+from mappers.domain.coding import LOINC, UCUM
 from mappers.fhir.definitions import load
 
 if TYPE_CHECKING:
@@ -40,9 +40,11 @@ MISLEADING_UNITS = frozenset({"K/uL", "K/mL", "m/uL", "G/L", "T/L", "PG", "pH", 
 
 
 def is_known(system: str | None, code: str) -> bool:
-    """Whether the system may have this code: by check digit or list where there is one, else yes."""
+    """Whether the system may have this code: by check digit, grammar or list where there is one, else yes."""
     if system == LOINC:
         return is_loinc(code)
+    if system == UCUM:
+        return is_ucum(code)
     listed = load().systems.get(system) if system else None
     return listed is None or code in listed
 

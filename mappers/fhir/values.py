@@ -9,7 +9,7 @@ from mappers.domain.issues import IssueCode
 from mappers.domain.results import Quantity, Range, Ratio, SampledData, Value
 from mappers.domain.times import Moment, Period, TimeOfDay
 from mappers.fhir.account import Account
-from mappers.fhir.datatypes import absent, concept, is_ordered, period, pruned, quantity, range_, text
+from mappers.fhir.datatypes import absent, concept, is_ordered, period, pruned, quantity, range_, text, unit
 from mappers.fhir.primitives import MAX_STRING
 
 Node = dict[str, Any]
@@ -53,7 +53,7 @@ def _range(value: Range, account: Account) -> tuple[str, Any]:
     if is_ordered(value.low, value.high) and all(bound.comparator is None for bound in bounds):
         return "Range", range_(value, account)
     account.forgave(IssueCode.INVARIANT, "these bounds are no FHIR Range: written as text")
-    return "String", " - ".join(_spoken(bound) for bound in bounds)
+    return "String", text(" - ".join(_spoken(bound) for bound in bounds))
 
 
 def _ratio(value: Ratio, account: Account) -> tuple[str, Any]:
@@ -71,14 +71,12 @@ def _spoken(value: Quantity) -> str:
 
 def _samples(value: SampledData, account: Account) -> Node | None:
     """SampledData. NA has no sampling period: R4 requires one, so it is said to be unknown."""
-    unit = quantity(value.unit, account) or {}
-    unit.pop("value", None)
     data = text(" ".join(value.data.split()))
     if data is None:
         return None
     return pruned(
         {
-            "origin": {"value": 0, **unit},
+            "origin": {"value": 0, **(unit(value.unit, account) or {})},
             "_period": {"extension": absent()},
             "dimensions": max(value.dimensions, 1),
             "data": data,
