@@ -9,22 +9,18 @@ from typing import IO
 
 import click
 
-from integration import settings as configuration
-from integration.wiring.stores import Store, demand_current_schema, open_store, software
+from integration.cli.stores import pass_store
+from integration.wiring.stores import Store, software
 
 
 @click.group()
-@click.pass_context
-def audit(ctx: click.Context) -> None:
+def audit() -> None:
     """Verify, export and checkpoint the audit trail.
 
     \b
     Example:
       wardwire audit verify --checkpoints /mnt/worm/wardwire.ndjson
     """
-    store = open_store(configuration.load(ctx.obj))
-    demand_current_schema(store)
-    ctx.obj = store
 
 
 @audit.command()
@@ -34,7 +30,7 @@ def audit(ctx: click.Context) -> None:
     help="Signed checkpoints kept elsewhere; they show a cut-off end.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@pass_store
 def verify(store: Store, *, checkpoints: Path | None, as_json: bool) -> None:
     """Recompute the whole chain; exit code 1 names the first record that was altered, removed or moved.
 
@@ -65,7 +61,7 @@ def verify(store: Store, *, checkpoints: Path | None, as_json: bool) -> None:
 @audit.command()
 @click.option("--after", default=0, show_default=True, help="Only records after this sequence number.")
 @click.option("--output", type=click.File("w", encoding="utf-8"), default="-", help="File; else stdout.")
-@click.pass_obj
+@pass_store
 def export(store: Store, *, after: int, output: IO[str]) -> None:
     """Write the trail as FHIR R4 AuditEvents, one a line (NDJSON).
 
@@ -82,7 +78,7 @@ def export(store: Store, *, after: int, output: IO[str]) -> None:
 @audit.command()
 @click.option("--file", type=click.Path(path_type=Path), help="Also append it to this file, synced.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@pass_store
 def checkpoint(store: Store, *, file: Path | None, as_json: bool) -> None:
     """Sign how long the trail is and how it ends. Keep the file on another machine.
 

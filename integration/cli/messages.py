@@ -10,17 +10,16 @@ from typing import Any
 
 import click
 
-from integration import settings as configuration
+from integration.cli.stores import pass_store
 from integration.errors import WardwireError
 from integration.flows.convert import describe
 from integration.states import MessageState
 from integration.store.records import MessageFilter, StoredMessage
-from integration.wiring.stores import Store, demand_current_schema, open_store
+from integration.wiring.stores import Store
 
 
 @click.group()
-@click.pass_context
-def messages(ctx: click.Context) -> None:
+def messages() -> None:
     """List, show, replay, retry, park and discard received messages.
 
     \b
@@ -28,9 +27,6 @@ def messages(ctx: click.Context) -> None:
       wardwire messages list --state parked
       wardwire messages replay 019a…
     """
-    store = open_store(configuration.load(ctx.obj))
-    demand_current_schema(store)
-    ctx.obj = store
 
 
 @messages.command("list")
@@ -40,7 +36,7 @@ def messages(ctx: click.Context) -> None:
 @click.option("--since", type=click.DateTime(), help="Received since, local time.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one message a line.")
-@click.pass_obj
+@pass_store
 def list_messages(  # noqa: PLR0913  # one parameter an option
     store: Store,
     *,
@@ -82,7 +78,7 @@ def list_messages(  # noqa: PLR0913  # one parameter an option
 @click.argument("message_id")
 @click.option("--raw", is_flag=True, help="Also print the message as received; this is audited.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.pass_obj
+@pass_store
 def show(store: Store, message_id: str, *, raw: bool, as_json: bool) -> None:
     """Show one message: its state, its ledger and its audit trail.
 
@@ -174,7 +170,7 @@ def _mover(name: str, state: MessageState, *, reason: str | None, text: str) -> 
 
     @click.argument("message_ids", nargs=-1, required=True)
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, one message a line.")
-    @click.pass_obj
+    @pass_store
     def command(store: Store, message_ids: tuple[str, ...], *, as_json: bool) -> None:
         failed = False
         for message_id in message_ids:

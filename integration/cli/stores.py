@@ -1,0 +1,30 @@
+"""How a command gets the store: opened when the command runs, not when its help is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from integration import settings as configuration
+from integration.wiring.stores import demand_current_schema, open_store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def pass_store(command: F) -> F:
+    """Give a command the open store as its first argument."""
+
+    @click.pass_obj
+    def with_store(config: Path | None, *arguments: Any, **options: Any) -> Any:
+        store = open_store(configuration.load(config))
+        demand_current_schema(store)
+        try:
+            return command(store, *arguments, **options)
+        finally:
+            store.database.close()
+
+    return update_wrapper(with_store, command)  # type: ignore[return-value]
