@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from integration.cli.demo_story import FIXTURES, STORY, Check, Scene, account, verify
 from integration.clients.mllp import Acknowledgement, Receiver, Sender
-from integration.settings import as_environment
+from integration.settings import environment_of_child
 
 #: Seconds within which the engine has to be up, and each message processed.
 _PATIENCE = 60.0
@@ -66,12 +65,11 @@ def _engine(folder: Path, console: Console, port: int | None) -> Iterator[tuple[
         "web": {"port": web_port, "workers": 1},
         "channels": {"default": {"time_zone": "Europe/Rome"}},
     }
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("WARDWIRE_")}
     log = folder / "serve.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(  # our own command
             [sys.executable, "-m", "integration.cli", "serve"],
-            env={**environment, **as_environment(chosen)},
+            env=environment_of_child(chosen),
             cwd=folder,
             stdout=stream,
             stderr=stream,

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from integration import settings as configuration
-from integration.settings import Settings
-
-
-def _share_metrics(settings: Settings) -> None:
-    """Let gunicorn's workers count together: prometheus_client looks at this variable when it is imported."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        folder = settings.data_folder / "metrics"
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("*.db"):
-            file.unlink()
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 @click.command()
@@ -33,7 +21,7 @@ def serve(config: Path | None) -> None:
       WARDWIRE_MLLP__DEFAULT__PORT=2576 wardwire serve
     """
     settings = configuration.load(config)
-    _share_metrics(settings)
+    configuration.share_metrics(settings.data_folder / "metrics")
     from integration.wiring import roles
 
     sys.exit(roles.run_supervisor(settings))
@@ -63,7 +51,7 @@ def web(config: Path | None) -> None:
       WARDWIRE_WEB__PORT=8081 wardwire web
     """
     settings = configuration.load(config)
-    _share_metrics(settings)
+    configuration.share_metrics(settings.data_folder / "metrics")
     from integration.wiring import roles
 
     sys.exit(roles.run_web(settings))

@@ -18,8 +18,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from integration import telemetry
 from integration.errors import BlobCorrupt, Conflict, SettingsInvalid, StoreUnavailable, WardwireError
 from integration.flows import retry
@@ -28,7 +26,7 @@ from integration.flows.intake import Terms
 from integration.flows.ports import Later
 from integration.states import Attempt, MessageState
 from integration.store import audit, ledgers, messages
-from integration.store.database import Database
+from integration.store.database import Database, Transaction
 from integration.store.ids import utc_text
 from integration.store.inbox import Inbox
 from integration.store.records import Act, StoredMessage
@@ -98,7 +96,7 @@ class LabReportFlow:
         )
         self.database.write(lambda connection: self._store(connection, message, conversion)).result()
 
-    def _store(self, connection: Connection, message: StoredMessage, conversion: Conversion) -> None:
+    def _store(self, connection: Transaction, message: StoredMessage, conversion: Conversion) -> None:
         """Everything that a message leads to, in the caller's transaction."""
         line = ledger_line(conversion, file="", index=0)
         now = self.clock()
@@ -116,7 +114,7 @@ class LabReportFlow:
         messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason))
 
     def _write(
-        self, connection: Connection, message: StoredMessage, entries: Sequence[Entry], now: datetime
+        self, connection: Transaction, message: StoredMessage, entries: Sequence[Entry], now: datetime
     ) -> tuple[WriteOutcome, ...]:
         provenance = [entry for entry in entries if entry.resource["resourceType"] == "Provenance"]
         facts = [entry for entry in entries if entry.resource["resourceType"] != "Provenance"]

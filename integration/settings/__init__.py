@@ -5,7 +5,8 @@ One `wardwire.toml`, overridden by `WARDWIRE_*` with `__` for nesting:
 one MLLP channel on loopback, results in the embedded store, readable at `/fhir`.
 """
 
-from integration.settings.loading import Settings, as_environment, load, refuse_unsafe
+from integration.settings.environment import environment_of_child, metrics_folder, share_metrics
+from integration.settings.loading import Settings, load, refuse_unsafe
 from integration.settings.reference import describe, example_toml
 from integration.settings.sections import (
     ChannelSettings,
@@ -23,10 +24,12 @@ __all__ = [
     "StoreSettings",
     "TlsSettings",
     "WebSettings",
-    "as_environment",
     "describe",
+    "environment_of_child",
     "example_toml",
     "is_loopback",
     "load",
+    "metrics_folder",
     "refuse_unsafe",
+    "share_metrics",
 ]

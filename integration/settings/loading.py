@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -179,15 +178,3 @@ def _unsafe(settings: Settings) -> Iterator[str]:
             )
         if not web.token_file:
             yield f"web: listening on {web.host} without authentication is refused; set web.token_file"
-
-
-def as_environment(settings: Mapping[str, Any], prefix: str = "WARDWIRE") -> dict[str, str]:
-    """Nested settings as environment variables, for child processes and tests."""
-    flat: dict[str, str] = {}
-    for key, value in settings.items():
-        name = f"{prefix}_{key.upper()}" if prefix == "WARDWIRE" else f"{prefix}__{key.upper()}"
-        if isinstance(value, Mapping):
-            flat.update(as_environment(value, name))
-        else:
-            flat[name] = str(value)
-    return flat

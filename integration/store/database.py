@@ -28,6 +28,9 @@ from integration.store.group_commit import GroupCommit, Work
 T = TypeVar("T")
 A = TypeVar("A")
 
+#: What a work of `Database.write` is given; whoever has one writes in that transaction.
+Transaction = Connection
+
 
 class Database:
     """One database, opened lazily in each process that uses it.

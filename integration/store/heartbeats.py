@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -13,14 +14,22 @@ from integration.store.ids import utc_text
 _BEATS = SQLModel.metadata.tables["worker_heartbeat"]
 
 
-def beat(
-    connection: Connection, executor: str, *, host: str, pid: int, started: datetime, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A worker process: its stable name, and where and since when it runs."""
+
+    executor: str
+    host: str
+    pid: int
+    started: datetime
+
+
+def beat(connection: Connection, worker: Worker, *, now: datetime) -> None:
     """Say that a worker lives, in the caller's transaction."""
-    connection.execute(delete(_BEATS).where(_BEATS.c.executor_id == executor))
+    connection.execute(delete(_BEATS).where(_BEATS.c.executor_id == worker.executor))
     row = {
-        "executor_id": executor, "role": "work", "host": host, "pid": pid,
-        "started_at": utc_text(started), "seen_at": utc_text(now),
+        "executor_id": worker.executor, "role": "work", "host": worker.host, "pid": worker.pid,
+        "started_at": utc_text(worker.started), "seen_at": utc_text(now),
     }  # fmt: skip
     connection.execute(insert(_BEATS).values(row))
 

@@ -112,6 +112,7 @@ def unfinished(
     """Messages that were handed to the engine before a moment and have not ended, by id.
 
     Args:
+        connection: of a read.
         dispatched_before: UTC text.
         after: begins after this id; "" begins at the first.
         limit: how many at most.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
@@ -43,7 +41,6 @@ def build_application(settings: Settings) -> Flask:
 
     store = stores.open_store(settings)
     registry = CollectorRegistry()
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return create_app(
         Services(
             database=store.database,
@@ -55,7 +52,7 @@ def build_application(settings: Settings) -> Flask:
             new_id=lambda: uuid.uuid4().hex,
             metrics=telemetry.metrics(registry),
             registry=registry,
-            multiprocess_folder=Path(folder) if folder else None,
+            multiprocess_folder=configuration.metrics_folder(),
             probes=probes(settings, store),
             tokens=_tokens(settings),
             behind_proxy=settings.web.behind_proxy,
@@ -109,5 +106,4 @@ def serve_web(settings: Settings) -> None:
     stores.demand_current_schema(store)
     store.database.close()
     _tokens(settings)
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    serve(lambda: build_application(settings), settings.web, metrics_folder=Path(folder) if folder else None)
+    serve(lambda: build_application(settings), settings.web, metrics_folder=configuration.metrics_folder())

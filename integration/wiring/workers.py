@@ -97,18 +97,13 @@ def serve_work(settings: Settings, *, ready: Callable[[], None]) -> int:
 def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Callable[[], float]]:
     """What the worker does beside processing, each in a thread of its own."""
     job_of = plan(MESSAGES, PROCESS)
-    started = stores.now()
+    worker = heartbeats.Worker(
+        executor_name(settings), socket.gethostname(), os.getpid(), started=stores.now()
+    )
 
     def beat() -> float:
         store.database.write(
-            lambda connection: heartbeats.beat(
-                connection,
-                executor_name(settings),
-                host=socket.gethostname(),
-                pid=os.getpid(),
-                started=started,
-                now=stores.now(),
-            )
+            lambda connection: heartbeats.beat(connection, worker, now=stores.now())
         ).result()
         return _BEAT_SECONDS
 
