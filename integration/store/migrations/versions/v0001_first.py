@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 
 revision = "0001"
 down_revision = None
@@ -245,4 +246,4 @@ def _guard_audit() -> None:
 
 def downgrade() -> None:
     """Schemas only go forward: a backup is the way back."""
-    raise NotImplementedError
+    raise CommandError("restore a backup instead")
