@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from integration.store import audit
 from integration.store.database import Database
 from integration.store.ids import utc_text
@@ -68,9 +66,5 @@ class Disclosures:
         event = AuditEvent(
             kind=kind, at=Moment(utc_text(self._clock())), actor=actor, resource=resource, details=details
         )
-        self._database.write_together(_append, event).result(timeout=_PATIENCE_SECONDS)
-
-
-def _append(connection: Connection, events: Sequence[AuditEvent]) -> list[None]:
-    audit.append(connection, *events)
-    return [None] * len(events)
+        kept = self._database.write(lambda connection: audit.append(connection, event))
+        kept.result(timeout=_PATIENCE_SECONDS)

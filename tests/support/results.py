@@ -1,4 +1,4 @@
-"""Synthetic resources and a result store in a file of its own, for tests of the store and of the read face."""
+"""Synthetic resources and a result store in a database of its own, for tests of the store and of the read face."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
-from sqlmodel import SQLModel
-
-from integration.store import (
-    result_tables,  # noqa: F401  registers its tables
-    tables,  # noqa: F401  registers its tables
-)
 from integration.store.database import Database
 from integration.store.keys import Keys
+from integration.store.migrations.upgrade import upgrade
 from integration.store.result_records import WriteOutcome
 from integration.store.results import Results
 from mappers.domain.results import Standing
@@ -51,13 +45,12 @@ class ResultStore:
         ).result(timeout=30)
 
 
-def open_store(folder: Path, keys: Keys) -> ResultStore:
-    """A new store in this folder."""
-    path = folder / "store.sqlite"
-    engine = create_engine(f"sqlite:///{path}")
-    SQLModel.metadata.create_all(engine)
-    engine.dispose()
-    return ResultStore(Database(f"sqlite:///{path}"), Results(keys))
+def open_store(place: Path | str, keys: Keys) -> ResultStore:
+    """A store in this folder or at this URL, with the current schema."""
+    url = place if isinstance(place, str) else f"sqlite:///{place / 'store.sqlite'}"
+    database = Database(url)
+    upgrade(database)
+    return ResultStore(database, Results(keys))
 
 
 def coded(system: str, code: str) -> dict[str, Any]:

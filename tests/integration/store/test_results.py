@@ -29,9 +29,9 @@ KEYS = keys.generate()
 
 
 @pytest.fixture
-def store(tmp_path):
-    """An empty result store."""
-    opened = open_store(tmp_path, KEYS)
+def store(empty_url):
+    """An empty result store on each kind of database in turn."""
+    opened = open_store(empty_url, KEYS)
     yield opened
     opened.database.close()
 
@@ -222,8 +222,9 @@ def test_history_goes_on_below_a_version(store):
     assert ([5, 4], [3, 2, 1]) == ([v.version for v in first], [v.version for v in rest])
 
 
-def test_content_is_sealed_in_its_row(store, tmp_path):
+def test_content_is_sealed_in_its_row(tmp_path):
     """The database file holds no content in the clear, and content of one row does not open in another."""
+    store = open_store(tmp_path, KEYS)
     store.write(observation(note=[{"text": "Zyxwvut-marker"}]), observation("o2", note=[{"text": "other"}]))
     store.database.close()
 

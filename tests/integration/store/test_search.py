@@ -15,6 +15,7 @@ from integration.store.search_parameters import PARAMETERS
 from integration.store.search_query import Cursor
 from integration.store.search_values import Interval, index_rows, interval
 from mappers.domain.issues import IssueCode, Severity
+from tests.support import postgres
 from tests.support.results import (
     NOW,
     coded,
@@ -30,10 +31,20 @@ BASE = "https://wardwire.example/fhir"
 LOINC = "http://loinc.org"
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def url(request, tmp_path_factory):
+    """An empty database of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('search') / 'store.sqlite'}"
+        return
+    with postgres.empty_database(request.getfixturevalue("postgres_server")) as empty:
+        yield empty
+
+
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(url):
     """Two patients, their results and where they came from; read by every test, changed by none."""
-    opened = open_store(tmp_path_factory.mktemp("search"), keys.generate())
+    opened = open_store(url, keys.generate())
     opened.write(
         patient("p1", family="Muñoz"),
         patient("p2", family="Straße", gender="male", birthDate="1981"),
@@ -396,11 +407,17 @@ HOT = [
 @pytest.mark.parametrize("query", HOT)
 @pytest.mark.parametrize("plan", [search_plan.page, search_plan.total])
 def test_every_search_is_answered_by_an_index(store, query, plan):
-    """SQLite plans no search with a walk through a whole table, and no walk of a type where a value is named."""
+    """No search walks through a whole table, and none through a whole type where a value is named."""
     kind, _, pairs = query.partition("?")
     asked = search_reader.read(kind, parse_qsl(pairs), base=BASE).value
     with store.database.read() as connection:
         sql = plan(asked).compile(connection, compile_kwargs={"literal_binds": True})
+        if store.database.dialect == "postgresql":
+            # A few rows are read faster without an index: what counts is that one could serve.
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
+            steps = "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {sql}")))
+            assert "Seq Scan" not in steps
+            return
         steps = [row[3] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {sql}"))]
 
     assert [] == [step for step in steps if step.startswith("SCAN")]
