@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import time
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,6 +124,7 @@ class _Run:
     def __init__(self, load: Load) -> None:
         self.load = load
         self.loop = asyncio.get_running_loop()
+        self.now = time.perf_counter  # a loop's own clock may tick in milliseconds only
         self.total = len(load.messages) * load.repeat
         self._blocks = [_cut(message) for message in load.messages]
         self._numbers: Iterator[int] = iter(range(self.total))
@@ -138,7 +140,7 @@ class _Run:
         lines = [_Line(self) for _ in range(self.load.connections)]
         if not any(await asyncio.gather(*[line.connect() for line in lines])):
             raise Unreachable(f"no connection to {self.load.receiver}")
-        begun = self.loop.time()
+        begun = self.now()
         keeping = asyncio.gather(*[line.keep() for line in lines])
         pacing = asyncio.create_task(self._pace(begun))
         try:
@@ -157,7 +159,7 @@ class _Run:
             sent=self._sent,
             codes=dict(self._codes),
             no_answer=self._no_answer,
-            seconds=self.loop.time() - begun,
+            seconds=self.now() - begun,
             latencies=array("d", sorted(self._latencies)),
             open_loop=self.load.rate is not None,
             most_behind=self._most_behind,
@@ -169,7 +171,7 @@ class _Run:
             return
         for number in self._numbers:
             moment = begun + number / self.load.rate
-            left = moment - self.loop.time()
+            left = moment - self.now()
             if left > 0:
                 await asyncio.sleep(left)
             self._due.append((number, moment))
@@ -178,7 +180,7 @@ class _Run:
 
     def next(self, line: _Line) -> tuple[bytes, str, float] | None:
         """The block, MSH-10 and moment of the next message; None puts the line among the free."""
-        now = self.loop.time()
+        now = self.now()
         if self._due:
             number, moment = self._due.popleft()
             self._most_behind = max(self._most_behind, now - moment)
@@ -199,7 +201,7 @@ class _Run:
 
     def answered(self, code: str, moment: float) -> None:
         self._codes[code] += 1
-        self._latencies.append(self.loop.time() - moment)
+        self._latencies.append(self.now() - moment)
         self._settle()
 
     def unanswered(self) -> None:
@@ -238,16 +240,16 @@ class _Line(asyncio.Protocol):
         patience = self._run.load.receiver.answer_seconds
         unreachable_since: float | None = None
         self.send_next()
-        while unreachable_since is None or self._run.loop.time() - unreachable_since < patience:
+        while unreachable_since is None or self._run.now() - unreachable_since < patience:
             await asyncio.sleep(_NAP_SECONDS)
             if self._transport is not None:
-                if self._in_flight is not None and self._run.loop.time() > self._deadline:
+                if self._in_flight is not None and self._run.now() > self._deadline:
                     self._transport.abort()
             elif await self.connect():
                 unreachable_since = None
                 self.send_next()
             else:
-                unreachable_since = unreachable_since or self._run.loop.time()
+                unreachable_since = unreachable_since or self._run.now()
 
     def close(self) -> None:
         if self._transport is not None:
@@ -260,7 +262,7 @@ class _Line(asyncio.Protocol):
         if message is not None:
             block, sent, moment = message
             self._in_flight = (sent, moment)
-            self._deadline = self._run.loop.time() + self._run.load.receiver.answer_seconds
+            self._deadline = self._run.now() + self._run.load.receiver.answer_seconds
             self._transport.write(block)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
