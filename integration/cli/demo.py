@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from integration.cli.demo_story import FIXTURES, STORY, Check, Scene, account, verify
+from integration.cli.demo_story import FIXTURES, STORY, Check, Scene, account, verify, write_out
 from integration.clients.mllp import Acknowledgement, Receiver, Sender
 from integration.settings import environment_of_child
 
@@ -31,8 +31,15 @@ _PATIENCE = 60.0
     "--fixtures", type=click.Path(path_type=Path), default=FIXTURES, help="Folder of demo messages."
 )
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the demo's data in this folder.")
+@click.option(
+    "--export",
+    type=click.Path(path_type=Path),
+    default=Path(".demo/fhir"),
+    show_default=True,
+    help="Write every resource as a JSON file here.",
+)
 @click.option("--port", type=int, help="Port of the pages; else a free one.")
-def demo(fixtures: Path, keep: Path | None, port: int | None, *, once: bool) -> None:
+def demo(fixtures: Path, keep: Path | None, export: Path, port: int | None, *, once: bool) -> None:
     """Start Wardwire, send it laboratory results, show what was written, and leave the pages open.
 
     \b
@@ -48,6 +55,7 @@ def demo(fixtures: Path, keep: Path | None, port: int | None, *, once: bool) -> 
         folder.mkdir(parents=True, exist_ok=True)
         with _engine(folder, console, port) as (base, mllp_port):
             checks = _play(console, base, mllp_port, fixtures)
+            write_out(base, export)
             passed = all(check.passed for check in checks)
             if not once:
                 _stay(console, base)

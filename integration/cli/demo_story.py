@@ -94,6 +94,17 @@ def account(web: httpx2.Client) -> Table:
     return table
 
 
+def write_out(base: str, folder: Path) -> None:
+    """Write every resource as it is served into `folder`, one file each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.json"):
+        old.unlink()
+    with httpx2.Client(base_url=base, timeout=10) as web:
+        for kind in _TYPES:
+            for resource in _all(web, kind):
+                (folder / f"{kind}-{resource['id']}.json").write_bytes(r4.encode(resource))
+
+
 def verify(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> tuple[Check, ...]:
     """What has to be true at the end of the story."""
     return tuple(_checks(web, answers))

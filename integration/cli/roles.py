@@ -24,7 +24,7 @@ def serve(config: Path | None) -> None:
     configuration.share_metrics(settings.data_folder / "metrics")
     from integration.wiring import roles
 
-    sys.exit(roles.run_supervisor(settings))
+    sys.exit(roles.run_supervisor(settings, config))
 
 
 @click.command()

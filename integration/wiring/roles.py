@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from integration import telemetry
 from integration.settings import Settings
+
+
+def run_supervisor(settings: Settings, config: Path | None = None) -> int:
+    """All roles of one machine under one supervisor; the embedded database is brought up to date first."""
+    from integration.store.migrations.upgrade import upgrade
+    from integration.supervisor import Role, Supervisor, wardwire
+    from integration.wiring.stores import open_store
+
+    telemetry.configure(role="serve")
+    store = open_store(settings)
+    upgrade(store.database)
+    store.database.close()
+    path = str(config) if config else None
+    return Supervisor(
+        [
+            Role("work", wardwire("work", config=path), stage=1),
+            Role("mllp", wardwire("mllp", config=path)),
+            Role("web", wardwire("web", config=path)),
+        ]
+    ).run()
 
 
 def run_mllp(settings: Settings) -> int:
