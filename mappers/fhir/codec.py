@@ -106,7 +106,7 @@ def _no_constant(_: str) -> None:
 def _within(document: Node, depth: int) -> bool:
     """Whether nesting ends within this many levels, without recursion."""
     level: list[Any] = [document]
-    while level and depth >= 0:
+    while level and depth > 0:
         level = [
             child
             for node in level

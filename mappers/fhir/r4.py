@@ -63,6 +63,8 @@ def is_valid(resource: Node) -> bool:
 #: else, and asking costs five times the walk. Skeletons hold no values.
 _accepted: set[tuple[str | None, ...]] = set()
 _MAX_ACCEPTED = 4096
+#: What the library refuses and R4 does not: a uuid of another version than 4.
+_STRICTER_THAN_R4 = frozenset({"uuid_version"})
 
 
 def _is_accepted(walk: Walk) -> bool:
@@ -106,11 +108,16 @@ def _translated(name: str, error: ValueError) -> list[Issue]:
     if details is None:
         return [_issue(name, "fhir.resources refuses this resource")]
     found = details(include_url=False, include_context=False, include_input=False)
-    return [_issue(_path(name, detail["loc"]), f"fhir.resources: {detail['type']}") for detail in found]
+    return [
+        _issue(_path(name, detail), f"fhir.resources: {detail['type']}")
+        for detail in found
+        if detail["type"] not in _STRICTER_THAN_R4
+    ]
 
 
-def _path(name: str, location: tuple[int | str, ...]) -> str:
-    """A FHIRPath of the names that R4 may know; an unknown name is the sender's text and stays out."""
+def _path(name: str, detail: Node) -> str:
+    """The FHIRPath of what was refused; the name of an unknown element is the sender's text and stays out."""
+    location = detail["loc"][:-1] if detail["type"] == "extra_forbidden" else detail["loc"]
     path = name
     for step in location:
         if isinstance(step, int):

@@ -36,7 +36,7 @@ class Walk:
         links: the references met on the way.
         skeleton: the names met, objects closed by None, equal neighbours in an array once: all of the
             resource but its values.
-        by_value: whether something was met that is judged by more than its form.
+        by_value: whether something was met that fhir.resources judges by more than names and form.
     """
 
     __slots__ = ("by_value", "faults", "issues", "links", "skeleton")
@@ -68,6 +68,7 @@ class Walk:
         elif name in load().resources:
             self._known(name, value, path)
         else:
+            self.by_value = True
             self.warn(IssueCode.NOT_SUPPORTED, path, "only the structure of this resource type is checked")
 
     def _known(self, name: str, value: Node, path: str) -> None:

@@ -10,7 +10,15 @@ from mappers.domain.attribution import MessageSource
 from mappers.domain.coding import LOINC, SNOMED_CT, UCUM, Coding, Concept
 from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.orders import Note, Order
-from mappers.domain.people import Address, ContactPoint, Organization, Patient, PersonName, Practitioner, Visit
+from mappers.domain.people import (
+    Address,
+    ContactPoint,
+    Organization,
+    Patient,
+    PersonName,
+    Practitioner,
+    Visit,
+)
 from mappers.domain.results import (
     LabReport,
     Measurement,
@@ -34,14 +42,18 @@ ABSENT_REASONS = ("unknown", "not-asked", "error", "not-a-number", "unsupported"
 #: Text with what makes trouble: control characters, blanks of all kinds, markup, HL7 delimiters.
 texts = st.one_of(
     st.text(max_size=12),
-    st.sampled_from(["", " ", "\u00a0", "\x00", "a\x0bb", " x ", "<b>&\"'", "^~\\&|", "\ufeff", "línea\nuno", "\ufffe"]),
+    st.sampled_from(
+        ["", " ", "\u00a0", "\x00", "a\x0bb", " x ", "<b>&\"'", "^~\\&|", "\ufeff", "línea\nuno", "\ufffe"]
+    ),
 )
 some_text = st.one_of(st.none(), texts)
 systems = st.sampled_from(
     [None, LOINC, SNOMED_CT, UCUM, "urn:oid:1.2.3", "urn:oid:abc", "urn:uuid:x", "http://lab.example/a b",
      "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation", "urn:ietf:rfc:3986", " "]
 )  # fmt: skip
-codes = st.one_of(texts, st.sampled_from(["718-7", "718-8", "H", "N", "ZZ", "mg/dL", "a  b", "LP29684-5", "1"]))
+codes = st.one_of(
+    texts, st.sampled_from(["718-7", "718-8", "H", "N", "ZZ", "mg/dL", "a  b", "LP29684-5", "1"])
+)
 
 
 def few(strategy: st.SearchStrategy, most: int = 2) -> st.SearchStrategy:
@@ -74,9 +86,16 @@ concepts = st.one_of(
     st.builds(Concept, text=texts.filter(bool)),
 )
 identifiers = st.builds(
-    Identifier, texts.filter(bool), system=systems, assigner=some_text, type=maybe(concepts), period=maybe(periods)
+    Identifier,
+    texts.filter(bool),
+    system=systems,
+    assigner=some_text,
+    type=maybe(concepts),
+    period=maybe(periods),
 )
-identifiers = st.one_of(identifiers, st.builds(Identifier, st.just("urn:oid:1.2"), st.just("urn:ietf:rfc:3986")))
+identifiers = st.one_of(
+    identifiers, st.builds(Identifier, st.just("urn:oid:1.2"), st.just("urn:ietf:rfc:3986"))
+)
 names = st.builds(
     PersonName,
     family=some_text, given=few(texts), prefix=few(texts), suffix=few(texts), text=some_text,
@@ -89,9 +108,14 @@ addresses = st.builds(
     type=st.sampled_from([None, "postal"]), period=maybe(periods),
 )  # fmt: skip
 telecoms = st.builds(
-    ContactPoint, texts, system=st.sampled_from([None, "phone", "email"]), use=st.sampled_from([None, "home", "mobile"])
+    ContactPoint,
+    texts,
+    system=st.sampled_from([None, "phone", "email"]),
+    use=st.sampled_from([None, "home", "mobile"]),
 )
-organizations = st.builds(Organization, name=some_text, identifiers=few(identifiers), addresses=few(addresses))
+organizations = st.builds(
+    Organization, name=some_text, identifiers=few(identifiers), addresses=few(addresses)
+)
 practitioners = st.builds(Practitioner, names=few(names), identifiers=few(identifiers))
 performers = st.one_of(practitioners, organizations)
 
