@@ -41,6 +41,38 @@ def test_over_the_connection_limit_peers_are_turned_away(run):
     run(story)
 
 
+def test_ten_thousand_connections_are_survived(run):
+    """Whoever is inside is served throughout; whoever is turned away learns it at once; nothing stays behind."""
+
+    async def story():
+        async with staged(max_connections=5, linger_seconds=BRIEF) as stage:
+            inside = [await asyncio.to_thread(connect, stage.address) for _ in range(5)]
+            await until(lambda: stage.counters.connections == 5)
+            flood = asyncio.create_task(asyncio.to_thread(_flood, stage.address, 10_000))
+            served = 0
+            while not flood.done():
+                served += 1
+                await asyncio.to_thread(_exchange, inside[served % 5])
+            assert await flood == 10_000
+            assert stage.counters.connections_refused == 10_000
+            assert served > 0
+            for wire in inside:
+                wire.socket.close()
+            await until(lambda: stage.counters.connections == 0)
+
+    run(story)
+
+
+def _flood(address, count):
+    return sum(_is_closed(connect(address)) for _ in range(count))
+
+
+def _exchange(wire):
+    send(framed(b"1"))(wire)
+    receive(len(wire.answers) + 1)(wire)
+    assert wire.ended is None
+
+
 def _told(stage, event, field):
     return [fields[field] for told, fields in stage.door.told if told == event]
 
@@ -94,9 +126,8 @@ def test_no_file_descriptor_left_is_survived(loop):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         address = ("127.0.0.1", int(process.stdout.readline()))
         flood = [connect(address) for _ in range(100)]
-        turned_away = sum(_is_closed(wire) for wire in flood[60:])
-        assert turned_away == 40
-        for wire in flood:
+        assert sum(_is_closed(wire) for wire in flood[60:]) == 40
+        for wire in flood[:60]:
             wire.socket.close()
         assert _served_at_last(address)
         process.stdin.write("\n")
@@ -106,7 +137,8 @@ def test_no_file_descriptor_left_is_survived(loop):
 
 
 def _is_closed(wire):
-    to_end()(wire)
+    with wire.socket:
+        to_end()(wire)
     return wire.ended is not None
 
 
