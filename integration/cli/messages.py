@@ -68,7 +68,7 @@ def list_messages(  # noqa: PLR0913  # one parameter an option
     for message in found:
         click.echo(
             f"{message.id}  {message.received_at[:19]}Z  {message.channel:<12} {message.trigger:<16} "
-            f"{message.state.value:<10} {message.reason or ''}".rstrip()
+            f"{message.control_id:<20} {message.state.value:<10} {message.reason or ''}".rstrip()
         )
     if not found:
         click.echo("no messages")
