@@ -64,7 +64,7 @@ def test_the_first_feed_runs_as_written(serving: Serving) -> None:
     assert (path.split("=")[0], serve) == ("export PATH", "wardwire serve &")
 
     assert "AA" in _run(send_final, serving)
-    assert "DEMO-0002" in _run(listing, serving)
+    assert "ORU^R01" in _run(listing, serving)
     wait_for(lambda: len(_found(reports, serving)) == 2, what="two final reports")
     (first,) = _found(potassium, serving)
     assert ("final", Decimal("5.90")) == (first["status"], first["valueQuantity"]["value"])
