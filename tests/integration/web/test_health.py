@@ -54,11 +54,7 @@ def test_readiness(web, code, status, probes):
 
 def test_the_store_probe_commits_something(web):
     """A write that fails, or does not come back, fails the check with its reason."""
-    beaten = health.store_takes_writes(
-        lambda: web.store.database.write(
-            lambda c: heartbeats.beat(c, "web", host="h", pid=1, started=CLOCK, now=CLOCK)
-        )
-    )
+    beaten = health.store_takes_writes(lambda: web.store.database.write(heartbeats.touch))
     assert beaten().passed
     (check,) = health.run(
         (health.store_takes_writes(lambda: done(error=StoreUnavailable("the disk is full"))),)
