@@ -131,7 +131,9 @@ def test_killed_under_load(roles: Roles) -> None:
         listener = roles.start("mllp")
         for number in range(15):
             message = MESSAGE.replace(b"DEMO-0002", f"K{turn}-{number}".encode())
-            with Sender(Receiver(host="127.0.0.1", port=roles.template.mllp_port, answer_seconds=20)) as sender:
+            with Sender(
+                Receiver(host="127.0.0.1", port=roles.template.mllp_port, answer_seconds=20)
+            ) as sender:
                 acknowledged += sender.send(message).accepted
         listener.kill()
         listener.wait()
