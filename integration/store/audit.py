@@ -71,7 +71,7 @@ class Link(NamedTuple):
 
 def head(connection: Connection) -> Link:
     """The end of the chain as this transaction sees it."""
-    row = run(connection, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    row = run(connection, "SELECT seq, hash FROM audit WHERE seq = (SELECT max(seq) FROM audit)").fetchone()
     return Link(row[0], row[1]) if row else Link(0, GENESIS)
 
 

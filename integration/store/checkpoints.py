@@ -93,11 +93,11 @@ def read_file(path: Path) -> tuple[SignedCheckpoint, ...]:
     Raises:
         NotFound: there is no such file.
     """
-    try:
-        with unavailable_on_oserror("the checkpoint file"):
+    with unavailable_on_oserror("the checkpoint file"):
+        try:
             lines = path.read_bytes().splitlines()
-    except FileNotFoundError:
-        raise NotFound(f"there is no checkpoint file {path}") from None
+        except FileNotFoundError:
+            raise NotFound(f"there is no checkpoint file {path}") from None
     return tuple(_read_line(line) for line in lines)
 
 

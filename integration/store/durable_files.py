@@ -27,12 +27,12 @@ _REASONS = {
 
 @contextmanager
 def unavailable_on_oserror(what: str) -> Iterator[None]:
-    """Turn an operating system error into StoreUnavailable that names `what`, never a path's content."""
+    """Turn an operating system error into StoreUnavailable that names `what` and the reason."""
     try:
         yield
     except OSError as error:
         reason = _REASONS.get(error.errno or 0, f"error {error.errno}")
-        raise StoreUnavailable(f"{what} does not take writes: {reason}") from error
+        raise StoreUnavailable(f"{what} cannot be used: {reason}") from error
 
 
 def publish(path: Path, *parts: bytes, replace: bool = True) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, text
+from sqlalchemy import Connection, Row, select, text, union_all
 
 from integration.errors import Conflict, NotFound
 from integration.states import MESSAGE_MOVES, MessageState
@@ -86,7 +86,8 @@ def listing(connection: Connection, wanted: MessageFilter) -> tuple[StoredMessag
             _M.door_key >= wanted.control_id + SEPARATOR,
             _M.door_key < wanted.control_id + _AFTER_SEPARATOR,
         )
-        query = query.where(or_(_M.id.in_(first), _M.parent_id.in_(first)))
+        linked = select(_M.id).where(_M.parent_id.in_(first))
+        query = query.where(_M.id.in_(union_all(first, linked)))
     return tuple(map(_message, connection.execute(query)))
 
 
