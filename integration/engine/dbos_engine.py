@@ -180,7 +180,8 @@ class DbosEngine:
                 # Joins a second table, and only what failed has anything there.
                 load_output=not states or RunState.FAILED in states,
             )
-        return tuple(run for run in map(dbos_runs.read, rows) if run)
+        # Rows of one commit share their moment.
+        return tuple(sorted(filter(None, map(dbos_runs.read, rows)), key=lambda run: (run.queued_at, run.id)))
 
     def replay(self, run_id: str, from_step: int = 1) -> str:
         """See `Engine.replay`."""

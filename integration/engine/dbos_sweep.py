@@ -57,8 +57,14 @@ class Doctor:
             executor: the worker that sweeps.
             here: ids of the runs that it knows to be in its hands; None when it runs no jobs.
         """
-        if not self.roster.lease("sweep", holder=executor, seconds=STRANDED_S):
+        # A sweeper that dies keeps the others from sweeping no longer than it takes to know that it is dead.
+        if not self.roster.lease("sweep", holder=executor, seconds=self.dead_after_s):
             return Swept()
+        swept = self._sweep(executor, here)
+        self.roster.end_lease("sweep", holder=executor)
+        return swept
+
+    def _sweep(self, executor: str, here: Collection[str] | None) -> Swept:
         ages = self.roster.ages()
         live = {name for name, age in ages.items() if age < self.dead_after_s}
         if here is not None:

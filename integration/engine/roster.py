@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from integration.engine.tables import HOLD, LEASE, SUSPECT, WORKER, now
 
@@ -41,17 +42,18 @@ class Roster:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._now = now(engine)
+        # The two dialects spell it alike; SQLAlchemy has one for each.
+        self._insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
 
     # Workers
 
     def beat(self, executor: str) -> None:
         """Note that a worker is alive."""
         with self._engine.begin() as connection:
-            touched = connection.execute(
-                sa.update(WORKER).where(WORKER.c.executor == executor).values(beat=self._now)
+            beat = self._insert(WORKER).values(executor=executor, beat=self._now)
+            connection.execute(
+                beat.on_conflict_do_update(index_elements=["executor"], set_={"beat": self._now})
             )
-            if not touched.rowcount:
-                connection.execute(sa.insert(WORKER).values(executor=executor, beat=self._now))
 
     def leave(self, executor: str) -> None:
         """Note that a worker stopped in good order: what it left behind is no crash."""
@@ -77,16 +79,24 @@ class Roster:
 
     def lease(self, name: str, *, holder: str, seconds: float) -> bool:
         """Take or extend a lease; False while another holder has it."""
-        free = sa.or_(LEASE.c.holder == holder, LEASE.c.until < self._now)
         values = {"holder": holder, "until": self._now + seconds}
         with self._engine.begin() as connection:
-            mine = sa.update(LEASE).where(LEASE.c.name == name, free).values(values)
-            if connection.execute(mine).rowcount:
-                return True
-            known = connection.execute(sa.select(LEASE.c.name).where(LEASE.c.name == name)).first()
-            if known is None:
-                connection.execute(sa.insert(LEASE).values(name=name, **values))
-            return known is None
+            taken = connection.execute(
+                self._insert(LEASE)
+                .values(name=name, **values)
+                .on_conflict_do_update(
+                    index_elements=["name"],
+                    set_=values,
+                    where=sa.or_(LEASE.c.holder == holder, LEASE.c.until < self._now),
+                )
+                .returning(LEASE.c.name)
+            )
+            return taken.first() is not None
+
+    def end_lease(self, name: str, *, holder: str) -> None:
+        """Give a lease back."""
+        with self._engine.begin() as connection:
+            connection.execute(sa.delete(LEASE).where(LEASE.c.name == name, LEASE.c.holder == holder))
 
     # Suspects
 
@@ -108,7 +118,7 @@ class Roster:
             fresh = [run_id for run_id in run_ids if run_id not in counts]
             if fresh:
                 connection.execute(
-                    sa.insert(SUSPECT),
+                    self._insert(SUSPECT).on_conflict_do_nothing(),
                     [{"run_id": run_id, "crashes": 1, "running": False} for run_id in fresh],
                 )
             return counts | dict.fromkeys(fresh, 1)
@@ -152,12 +162,9 @@ class Roster:
         seconds: float,
     ) -> None:
         """Let the jobs behind `first` in its partition wait, within the caller's transaction."""
-        connection.execute(sa.delete(HOLD).where(HOLD.c.queue == queue, HOLD.c.partition == partition))
-        connection.execute(
-            sa.insert(HOLD).values(
-                queue=queue, partition=partition, first=first, priority=priority, until=self._now + seconds
-            )
-        )
+        values = {"first": first, "priority": priority, "until": self._now + seconds}
+        insert = self._insert(HOLD).values(queue=queue, partition=partition, **values)
+        connection.execute(insert.on_conflict_do_update(index_elements=["queue", "partition"], set_=values))
 
     def release(self, firsts: Collection[str]) -> None:
         """Let the jobs behind these go on."""

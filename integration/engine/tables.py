@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from integration.errors import StoreUnavailable
+from integration.store.failures import blame
 
 #: Schema on PostgreSQL; SQLite has a file of its own instead.
 SCHEMA = "wardwire_engine"
@@ -114,17 +114,13 @@ def now(engine: sa.Engine) -> sa.ColumnElement[float]:
 
 @contextlib.contextmanager
 def answering() -> Iterator[None]:
-    """Turn a database that does not answer into one of our own errors, without its words.
+    """Turn what a database reports into one of our own errors, without its words.
 
     Raises:
-        StoreUnavailable: connection lost, locked for too long, disk full, shutting down.
+        StoreUnavailable: connection lost, locked for too long, disk full, shutting down, not migrated.
+        WardwireError: it refused a statement.
     """
     try:
         yield
-    except (
-        sa.exc.OperationalError,
-        sa.exc.InterfaceError,
-        sa.exc.InternalError,
-        sa.exc.TimeoutError,
-    ) as error:
-        raise StoreUnavailable(f"the engine's database does not answer ({type(error).__name__})") from None
+    except sa.exc.SQLAlchemyError as error:
+        raise blame(error) from None

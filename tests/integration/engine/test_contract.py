@@ -84,7 +84,7 @@ def test_partitions_do_not_wait_for_each_other(make: Make) -> None:
 
 
 @pytest.mark.parametrize("ordered", [True, False])
-def test_a_queue_is_no_wider_than_it_says(make: Make, ordered: bool) -> None:
+def test_a_queue_is_no_wider_than_it_says(make: Make, *, ordered: bool) -> None:
     """No more jobs of a queue run at a time than its concurrency, however many are fetched ahead."""
     counting, now, most, full = threading.Lock(), [0], [0], threading.Event()
 
@@ -194,13 +194,17 @@ def test_finished_steps_are_kept_for_a_replay(make: Make, diary: Diary) -> None:
     """A replay from step 2 gets step 1's result without running it, and is a run of its own."""
     failing = [True]
 
+    def first() -> str:
+        diary.note("first")
+        return "result-1"
+
     def second() -> None:
         diary.note("second")
         if failing[0]:
             raise StoreUnavailable
 
     def work(_subject: str) -> None:
-        given = engine.step("first", lambda: diary.note("first") or "result-1")
+        given = engine.step("first", first)
         engine.step("second", second)
         diary.note(given)
 
@@ -223,9 +227,12 @@ def test_finished_steps_are_kept_for_a_replay(make: Make, diary: Diary) -> None:
 def test_a_step_s_exception_is_the_workflow_s(make: Make, diary: Diary) -> None:
     """What a step raises reaches the workflow as it was, to be judged there."""
 
+    def missing() -> None:
+        raise KeyError("MISSING-1")
+
     def work(_subject: str) -> Later | None:
         try:
-            engine.step("first", lambda: {}["missing"])
+            engine.step("first", missing)
         except KeyError as error:
             diary.note(str(error))
         return None
@@ -235,13 +242,17 @@ def test_a_step_s_exception_is_the_workflow_s(make: Make, diary: Diary) -> None:
     engine.enqueue([job("m-1")])
 
     wait_for(lambda: not unfinished(engine))
-    assert ["'missing'"] == diary.entries
+    assert ["'MISSING-1'"] == diary.entries
 
 
 @pytest.mark.parametrize("value", [["a"], {"name": "Hopper"}, b"MSH|", 1.5])
 def test_a_step_returns_ids_only(make: Make, value: object) -> None:
     """Content does not become a step's kept result."""
-    engine = make({"work": lambda _: engine.step("first", lambda: value)})  # type: ignore[arg-type,return-value,type-var]
+
+    def work(_subject: str) -> None:
+        engine.step("first", lambda: value)  # type: ignore[type-var]
+
+    engine = make({"work": work})
     engine.start()
     engine.enqueue([job("m-1")])
 
