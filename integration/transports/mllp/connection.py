@@ -85,11 +85,11 @@ class Connection(asyncio.Protocol):
             self.steer()
 
     def eof_received(self) -> bool:
-        """Half-closed by the peer: its answers still go out. TLS knows no half-open connection."""
+        """Half-closed by the peer: its answers still go out, but over TLS, which knows no such thing."""
         self._eof = True
         owing = bool(self._in_hand or self._queue) and not self._mute
         self.leave()
-        return owing
+        return owing and self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: take nothing more from it until it does."""

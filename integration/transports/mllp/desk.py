@@ -67,17 +67,19 @@ class Desk:
         being sent, which would wait for each other for ever: the largest lose theirs and are refused.
         """
         counters = self.counters
-        if not self.stalled:
-            if counters.held_bytes <= self.limits.max_held_bytes:
-                return
-            self.stalled = True
+        if not self.stalled and counters.held_bytes > self.limits.max_held_bytes:
             counters.stalls += 1
             self.tell("stalled", held_bytes=counters.held_bytes)
-        if not counters.in_hand:
+            self._stall(stalled=True)
+        if self.stalled and not counters.in_hand:
             for connection in sorted(self.connections, key=lambda each: each.open_bytes, reverse=True):
                 if counters.held_bytes <= self._enough:
                     break
                 connection.shed()
-        self.stalled = counters.held_bytes > self._enough
+        if self.stalled and counters.held_bytes <= self._enough:
+            self._stall(stalled=False)
+
+    def _stall(self, *, stalled: bool) -> None:
+        self.stalled = stalled
         for connection in self.connections:
             connection.steer()

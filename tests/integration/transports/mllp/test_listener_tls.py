@@ -1,6 +1,7 @@
 """MLLP over TLS, with and without client certificates. The certificates are made here."""
 
 import asyncio
+import contextlib
 import ssl
 from datetime import UTC, datetime, timedelta
 
@@ -221,3 +222,26 @@ def test_drain_closes_tls_connections_and_handshakes(run, authority):
 def test_subjects_are_written_so_that_they_cannot_be_confused(subject, expected):
     """RFC 4514, most specific name first, special characters escaped."""
     assert tls_subject(subject) == expected
+
+
+def test_a_tls_peer_that_half_closes_is_let_go(run, authority, caplog):
+    """It asked for no more; its message is stored all the same, and it will ask again."""
+
+    async def story():
+        async with staged(tls=server_context(authority)) as stage:
+            stage.door.opened.clear()
+
+            def say_goodbye(wire):
+                with contextlib.suppress(OSError):
+                    wire.socket.unwrap()
+
+            playing = stage.playing(
+                send(framed(b"1")), say_goodbye, tls=client_context(authority), server_hostname="localhost"
+            )
+            await playing
+            stage.door.opened.set()
+            await until(lambda: stage.counters.connections == 0)
+            assert [payload for payload, _ in stage.door.seen] == [b"1"]
+
+    run(story)
+    assert caplog.messages == []
