@@ -76,7 +76,11 @@ def decode(raw: bytes, *, max_bytes: int = MAX_BYTES) -> Node:
         raise _refused(IssueCode.STRUCTURE, "the document is not UTF-8") from None
     try:
         document = json.loads(
-            text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_unique
+            text,
+            parse_float=Decimal,
+            parse_int=_whole,
+            parse_constant=_no_constant,
+            object_pairs_hook=_unique,
         )
     except RecursionError:
         raise _too_deep() from None
@@ -90,6 +94,11 @@ def decode(raw: bytes, *, max_bytes: int = MAX_BYTES) -> Node:
     if not _within(document, MAX_DEPTH):
         raise _too_deep()
     return document
+
+
+def _whole(digits: str) -> int | Decimal:
+    """An int; minus zero, which int does not have, stays a Decimal."""
+    return Decimal(digits) if digits == "-0" else int(digits)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Node:
