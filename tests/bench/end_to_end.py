@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ def run(folder: Path, *, messages: int = 2000, connections: int = 4) -> dict[str
     home = folder / "end-to-end"
     home.mkdir()
     with serving(home) as running:
-        inbox = open_store(settings.load(None, running.environment)).inbox
+        os.environ.update(running.environment)
+        inbox = open_store(settings.load()).inbox
         begun = time.perf_counter()
         measured = measure(running.mllp_port, connections=connections, count=messages, tag="E")
         answered = time.perf_counter() - begun
