@@ -55,6 +55,7 @@ class LabReportFlow:
     Attributes:
         terms: by channel name.
         clock: aware now.
+        metrics: what is counted and timed; None counts nothing.
         max_attempts: attempts at one message before it is parked.
     """
 
@@ -65,6 +66,7 @@ class LabReportFlow:
     software: Software
     clock: Callable[[], datetime]
     responsible: Organization | None = None
+    metrics: telemetry.Metrics | None = None
     max_attempts: int = 8
 
     def process(self, message_id: str) -> Later | None:
@@ -76,12 +78,22 @@ class LabReportFlow:
         except StoreUnavailable:
             return Later(retry.delay_seconds(1))
         try:
-            self._story(self.inbox.load(message_id))
+            outcomes = self._story(self.inbox.load(message_id))
         except Exception as error:  # noqa: BLE001  # the one place: whatever it is, the message is not lost
             return self._give_up(message, error)
+        self._count(message, outcomes)
         return None
 
-    def _story(self, message: StoredMessage) -> None:
+    def _count(self, message: StoredMessage, outcomes: Sequence[WriteOutcome]) -> None:
+        if self.metrics is None:
+            return
+        waited = self.clock() - datetime.fromisoformat(message.received_at)
+        self.metrics.processed.labels(channel=message.channel, outcome="processed").inc()
+        self.metrics.process_seconds.labels(channel=message.channel).observe(waited.total_seconds())
+        for each in outcomes:
+            self.metrics.written.labels(type=each.type, outcome=each.outcome.value).inc()
+
+    def _story(self, message: StoredMessage) -> tuple[WriteOutcome, ...]:
         assert message.raw is not None
         terms = self.terms.get(message.channel)
         if terms is None:
@@ -94,12 +106,15 @@ class LabReportFlow:
             recorded=received,
             responsible=self.responsible,
         )
-        self.database.write(lambda connection: self._store(connection, message, conversion)).result()
+        return self.database.write(lambda connection: self._store(connection, message, conversion)).result()
 
-    def _store(self, connection: Transaction, message: StoredMessage, conversion: Conversion) -> None:
+    def _store(
+        self, connection: Transaction, message: StoredMessage, conversion: Conversion
+    ) -> tuple[WriteOutcome, ...]:
         """Everything that a message leads to, in the caller's transaction."""
         line = ledger_line(conversion, file="", index=0)
         now = self.clock()
+        outcomes: tuple[WriteOutcome, ...] = ()
         state, reason = MessageState.PROCESSED, None
         if conversion.written is None:
             state, reason = _refusal(conversion)
@@ -112,6 +127,7 @@ class LabReportFlow:
         del line["file"], line["index"]
         ledgers.keep(connection, message.id, line)
         messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason))
+        return outcomes
 
     def _write(
         self, connection: Transaction, message: StoredMessage, entries: Sequence[Entry], now: datetime
@@ -153,6 +169,8 @@ class LabReportFlow:
         )
         retrying = verdict is Attempt.RETRY and message.attempts < self.max_attempts
         state = MessageState.FAILED if retrying else MessageState.PARKED
+        if self.metrics is not None:
+            self.metrics.processed.labels(channel=message.channel, outcome=state.value).inc()
         try:
             self.inbox.move(message.id, state, actor=ACTOR, reason=reason).result()
         except StoreUnavailable:

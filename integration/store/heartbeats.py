@@ -11,6 +11,8 @@ from sqlmodel import SQLModel
 from integration.store import tables  # noqa: F401  # defines the table
 from integration.store.ids import utc_text
 
+#: The row of readiness probes; no worker can have this name.
+_PROBE = "(probe)"
 _BEATS = SQLModel.metadata.tables["worker_heartbeat"]
 
 
@@ -36,10 +38,15 @@ def beat(connection: Connection, worker: Worker, *, now: datetime) -> None:
 
 def last_seen(connection: Connection) -> datetime | None:
     """When any worker was last alive; None when none ever was."""
-    seen = connection.execute(select(func.max(_BEATS.c.seen_at))).scalar()
+    seen = connection.execute(select(func.max(_BEATS.c.seen_at)).where(_BEATS.c.role == "work")).scalar()
     return datetime.fromisoformat(seen) if seen else None
 
 
-def touch(connection: Connection) -> None:
-    """A write that changes nothing that anybody reads: whether the store takes writes."""
-    connection.execute(delete(_BEATS).where(_BEATS.c.executor_id == ""))
+def touch(connection: Connection, *, now: datetime) -> None:
+    """Write something small, to see whether the store takes writes."""
+    connection.execute(delete(_BEATS).where(_BEATS.c.executor_id == _PROBE))
+    row = {
+        "executor_id": _PROBE, "role": "probe", "host": "", "pid": 0,
+        "started_at": utc_text(now), "seen_at": utc_text(now),
+    }  # fmt: skip
+    connection.execute(insert(_BEATS).values(row))

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry
@@ -75,7 +76,7 @@ def probes(settings: Settings, store: Store) -> tuple[Callable[[], Check], ...]:
     """What /readyz and `wardwire check` ask about."""
 
     def write() -> Future[Any]:
-        return store.database.write(heartbeats.touch)
+        return store.database.write(partial(heartbeats.touch, now=stores.now()))
 
     def pending() -> tuple[str, ...]:
         with store.database.read() as connection:

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from prometheus_client import CollectorRegistry
+
 from integration import telemetry
 from integration.engine.dbos_engine import DbosEngine
 from integration.engine.dispatcher import Dispatcher, plan
@@ -58,6 +60,7 @@ def build_flow(settings: Settings, store: Store) -> LabReportFlow:
         software=stores.software(),
         clock=stores.now,
         responsible=responsible(settings),
+        metrics=telemetry.metrics(CollectorRegistry()),
         max_attempts=settings.engine.max_attempts,
     )
 
