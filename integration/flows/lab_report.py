@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from integration import telemetry
 from integration.errors import BlobCorrupt, Conflict, SettingsInvalid, StoreUnavailable, WardwireError
@@ -71,6 +71,7 @@ class LabReportFlow:
 
     def process(self, message_id: str) -> Later | None:
         """Process one stored message; what it returns says when to try again."""
+        began = self.clock()
         try:
             message = self.inbox.move(message_id, MessageState.PROCESSING, actor=ACTOR).result()
         except Conflict:
@@ -81,15 +82,14 @@ class LabReportFlow:
             outcomes = self._story(self.inbox.load(message_id))
         except Exception as error:  # noqa: BLE001  # the one place: whatever it is, the message is not lost
             return self._give_up(message, error)
-        self._count(message, outcomes)
+        self._count(message, outcomes, self.clock() - began)
         return None
 
-    def _count(self, message: StoredMessage, outcomes: Sequence[WriteOutcome]) -> None:
+    def _count(self, message: StoredMessage, outcomes: Sequence[WriteOutcome], took: timedelta) -> None:
         if self.metrics is None:
             return
-        waited = self.clock() - datetime.fromisoformat(message.received_at)
         self.metrics.processed.labels(channel=message.channel, outcome="processed").inc()
-        self.metrics.process_seconds.labels(channel=message.channel).observe(waited.total_seconds())
+        self.metrics.process_seconds.labels(channel=message.channel).observe(took.total_seconds())
         for each in outcomes:
             self.metrics.written.labels(type=each.type, outcome=each.outcome.value).inc()
 
