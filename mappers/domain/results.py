@@ -14,7 +14,7 @@ from mappers.domain.orders import Note, Order
 from mappers.domain.people import Organization, Patient, Practitioner, Visit
 from mappers.domain.times import Moment, Period, TimeOfDay
 
-_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
+_DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 COMPARATORS = frozenset({"<", "<=", ">=", ">"})
 
 
@@ -135,9 +135,11 @@ def _utc(at: Moment | None) -> str:
     """A moment as UTC text that sorts; dates without time stay dates."""
     if at is None or not at.is_instant:
         return at.text if at else ""
-    return (
-        datetime.fromisoformat(at.text.replace(":60", ":59")).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    )
+    try:
+        moment = datetime.fromisoformat(at.text.replace(":60", ":59")).astimezone(UTC)
+    except OverflowError:  # the first or last hours of the calendar, on the other side of UTC
+        return at.date
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)

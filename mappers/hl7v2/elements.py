@@ -14,6 +14,7 @@ from typing import Final
 from mappers.domain.channels import Channel
 from mappers.domain.issues import Issue, IssueCode, Location, Severity
 from mappers.domain.times import Moment
+from mappers.hl7v2.delimiters import DEFAULT
 from mappers.hl7v2.fields import HEADERS, LARGE
 from mappers.hl7v2.tokens import NULL, Segment, Syntax
 
@@ -32,6 +33,8 @@ class Context:
         issues: grows while the message is read.
         moments: texts of times already read without an issue.
         zoneless: whether it was said that times were cut to their dates for want of a zone.
+        separators: what a text without a value consists of.
+        usual: whether components and subcomponents are separated as in most messages.
     """
 
     channel: Channel
@@ -41,14 +44,35 @@ class Context:
     moments: dict[str, Moment] = field(default_factory=dict)
     zoneless: bool = False
     separators: str = field(init=False)
+    usual: bool = field(init=False)
 
     def __post_init__(self) -> None:
         marks = self.syntax.delimiters
+        usual = (DEFAULT.component, DEFAULT.subcomponent)
+        self.usual = (marks.component, marks.subcomponent) == usual
         self.separators = f" {marks.repetition}{marks.component}{marks.subcomponent}"
 
     def holds(self, raw: str) -> bool:
         """Whether a text as it came holds a value: more than separators, and not the HL7 null."""
         return bool(raw) and raw != NULL and bool(raw.strip(self.separators))
+
+    def said(self, raw: str) -> str:
+        """What a text means, unescaped; separators within it in their usual spelling.
+
+        A composite shown as text must not depend on the delimiters that its message happens to use.
+        """
+        syntax = self.syntax
+        if self.usual or raw == NULL:
+            return syntax.meant(raw)
+        marks = syntax.delimiters
+        components = raw.split(marks.component) if marks.component else [raw]
+        return DEFAULT.component.join(
+            DEFAULT.subcomponent.join(
+                syntax.meant(text)
+                for text in (component.split(marks.subcomponent) if marks.subcomponent else [component])
+            )
+            for component in components
+        )
 
 
 class Element:
@@ -88,12 +112,12 @@ class Element:
     def verbatim(self) -> str:
         """The value of the whole with its leading blanks, which mean indentation in TX and FT; taken."""
         self.take()
-        return self.context.syntax.meant(self.raw).rstrip()
+        return self.context.said(self.raw).rstrip()
 
     def peek(self, component: int | None = None) -> str | None:
         """As `text`, not taken."""
         raw = self.raw if component is None else self._piece(component)
-        return (self.context.syntax.meant(raw).strip() or None) if raw else None
+        return (self.context.said(raw).strip() or None) if raw else None
 
     def take(self, *components: int) -> None:
         """Count valued components as read; the whole when none is named."""

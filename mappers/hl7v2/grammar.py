@@ -112,7 +112,7 @@ class _Builder:
         self._notes: list[Segment] = self.others
         self._places = {
             "PID": self._pid, "PV1": self._pv1, "ORC": self._orc, "OBR": self._obr, "TQ1": self._tq1,
-            "OBX": self._obx, "SPM": self._spm, "NTE": self._nte,
+            "OBX": self._obx, "SPM": self._spm, "NTE": self._nte, "DSC": self._dsc,
         }  # fmt: skip
 
     def place(self, segment: Segment) -> None:
@@ -195,6 +195,10 @@ class _Builder:
 
     def _nte(self, segment: Segment) -> None:
         self._notes.append(segment)
+
+    def _dsc(self, segment: Segment) -> None:
+        self._warn(segment, "the message says that another one continues it; they are read apart")
+        self.others.append(segment)
 
     def _warn(self, segment: Segment, text: str) -> None:
         self.issues.append(Issue(Severity.WARNING, IssueCode.STRUCTURE, segment.label, text))

@@ -16,7 +16,8 @@ PID-3; PID-2, PID-4 with a warning | none |
 Never MSH-10, never a position in the message. A patient's or visit's number without assigner is scoped by the
 sending facility (MSH-4, else MSH-3). A number of another kind carries a marker that no ER7 text can hold, so
 that a placer's 17 is never taken for a filler's 17. Where one message speaks twice of one identity with
-different content, `distinguish` tells the two apart by OBR-4, then OBX-14, then by their order among equals.
+different content, the two are told apart by their patients (`apart`), then by OBR-4, then OBX-14 (OBR-7 for a
+report), then by their order among equals (`distinguish`).
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def work(
     scopes: Sender,
     *,
     patient: Identity | None,
-    test: SegmentReader | None,
+    test: SegmentReader,
     group: Sequence[Segment],
 ) -> Work:
     """What the results of one order group belong to.
@@ -102,8 +103,8 @@ def work(
         group: the segments of the group, the last resort.
     """
     numbered = numbers.work(scopes)
-    if numbered or test is None:
-        return numbered or digest(group)
+    if numbered:
+        return numbered
     what, when = (4, 7) if test.segment.name == "OBR" else (3, 14)
     code, time = code_key(test.first(what)), test.first(when).peek(1)
     if patient and time and code:
@@ -192,6 +193,17 @@ def encounter(visit_number: Identifier | None, scopes: Sender) -> Identity | Non
     if visit_number is None:
         return None
     return Identity("Encounter", (visit_number.scope or scopes.people, visit_number.value))
+
+
+def apart(identities: Sequence[Identity], owners: Sequence[str]) -> list[Identity]:
+    """Identities with their owner, where one message has an identity under several owners (patients)."""
+    held: dict[Identity, set[str]] = {}
+    for each, owner in zip(identities, owners, strict=True):
+        held.setdefault(each, set()).add(owner)
+    return [
+        Identity(each.kind, (*each.parts, owner)) if len(held[each]) > 1 else each
+        for each, owner in zip(identities, owners, strict=True)
+    ]
 
 
 def distinguish(identities: Sequence[Identity], *finer: Sequence[str]) -> list[Identity]:

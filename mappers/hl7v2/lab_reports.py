@@ -120,8 +120,12 @@ class Builder:
             )
             if order:
                 found[request] = order
-        settled = _settle(list(found.values()), lambda order: replace(order, origins=()), _key_of_order)
-        return dict(zip(found, settled, strict=True))
+        contents = [(request.owner, replace(order, origins=())) for request, order in found.items()]
+        settled = _settle(contents, lambda order: _words(order.code))
+        return {
+            request: replace(order, identity=identity)
+            for (request, order), identity in zip(found.items(), settled, strict=True)
+        }
 
     def _read_specimens(
         self, requests: Sequence[Request]
@@ -133,10 +137,14 @@ class Builder:
             for place, specimen in self._specimens_of(request):
                 places.append((request, place))
                 found.append(specimen)
-        settled = _settle(found, lambda each: replace(each, origin=""), lambda each: _words(each.type))
+        contents = [
+            (request.owner, replace(each, origin=""))
+            for (request, _), each in zip(places, found, strict=True)
+        ]
+        settled = _settle(contents, lambda specimen: _words(specimen.type))
         per_request: dict[Request, dict[SpecimenGroup | None, Specimen]] = {each: {} for each in requests}
-        for (request, place), specimen in zip(places, settled, strict=True):
-            per_request[request][place] = specimen
+        for (request, place), specimen, identity in zip(places, found, settled, strict=True):
+            per_request[request][place] = replace(specimen, identity=identity)
         return per_request
 
     def _specimens_of(self, request: Request) -> list[tuple[SpecimenGroup | None, Specimen]]:
@@ -182,17 +190,13 @@ def _specimen_of(result: Result, specimens: dict[SpecimenGroup | None, Specimen]
     return next(iter(specimens.values())).identity if len(specimens) == 1 else None
 
 
-def _settle(items: Sequence[_T], content: Callable[[_T], _T], finer: Callable[[_T], str]) -> list[_T]:
-    """Items of one identity that differ get identities of their own; equal ones stay one thing."""
-    contents = [content(each) for each in items]
+def _settle(contents: Sequence[tuple[str, _T]], finer: Callable[[_T], str]) -> list[Identity]:
+    """Identities of (owner, content): equal contents stay one thing, different ones are told apart."""
     drafts = list(dict.fromkeys(contents))
-    distinct = identities.distinguish([each.identity for each in drafts], [finer(each) for each in drafts])
+    owned = identities.apart([each.identity for _, each in drafts], [owner for owner, _ in drafts])
+    distinct = identities.distinguish(owned, [finer(each) for _, each in drafts])
     settled = dict(zip(drafts, distinct, strict=True))
-    return [replace(item, identity=settled[draft]) for item, draft in zip(items, contents, strict=True)]
-
-
-def _key_of_order(order: Order) -> str:
-    return _words(order.code)
+    return [settled[each] for each in contents]
 
 
 def _words(concept: Concept | None) -> str:

@@ -15,10 +15,11 @@ from mappers.domain.channels import Channel
 from mappers.domain.issues import Issue, IssueCode, Mapped, Refused, Severity
 from mappers.domain.ledger import Ledger
 from mappers.domain.results import LabReport
-from mappers.hl7v2 import identities, plan
+from mappers.hl7v2 import identities
 from mappers.hl7v2.accounts import Account
 from mappers.hl7v2.grammar import arrange
 from mappers.hl7v2.lab_reports import Builder
+from mappers.hl7v2.plan import Planner
 from mappers.hl7v2.segments import msh
 from mappers.hl7v2.tokens import Message
 
@@ -64,12 +65,19 @@ def read(message: Message, *, channel: Channel, source: MessageSource) -> Mapped
     header = account.reader(tree.header)
     sent_at = msh.read(header).sent_at
     scopes = identities.sender(header)
-    subjects = [plan.subject(each, account=account, scopes=scopes) for each in tree.patients]
+    planner = Planner(account, scopes)
+    subjects = [planner.subject(each, number) for number, each in enumerate(tree.patients, 1)]
     builder = Builder(account, scopes, subjects, sent_at)
     reports = tuple(builder.lab_report(each, source) for each in subjects)
     ledger, kept = account.close()
     reports = tuple(replace(each, source=replace(source, kept=kept)) for each in reports)
-    return Mapped(Reading(reports, ledger), tuple(context.issues))
+    return Mapped(Reading(reports, ledger), _in_order(context.issues, message))
+
+
+def _in_order(issues: list[Issue], message: Message) -> tuple[Issue, ...]:
+    """Issues in the order of the segments that they are about."""
+    order = {segment.label: segment.index for segment in message.segments}
+    return tuple(sorted(issues, key=lambda issue: order.get(issue.location.partition("-")[0], 0)))
 
 
 def _accept(message: Message) -> None:

@@ -24,14 +24,20 @@ from mappers.hl7v2.tokens import Segment
 
 @dataclass(slots=True, eq=False)
 class Result:
-    """One result: an OBX, and those that go on with its text."""
+    """One result: an OBX, and those that go on with its text.
+
+    Attributes:
+        owner: key of the patient.
+        service: key of OBR-4.
+    """
 
     obx: SegmentReader
     work: Work
+    owner: str = ""
     further: list[SegmentReader] = field(default_factory=list)
     notes: list[Segment] = field(default_factory=list)
     specimen: SpecimenGroup | None = None
-    service: str = ""  # key of OBR-4
+    service: str = ""
 
     @property
     def last(self) -> SegmentReader:
@@ -48,37 +54,121 @@ class Request:
     obr: SegmentReader | None
     numbers: OrderNumbers
     work: Work
+    owner: str = ""
     results: list[Result] = field(default_factory=list)
     notes: list[Segment] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
 class Subject:
-    """One patient with all that is reported on them."""
+    """One patient with all that is reported on them.
+
+    Attributes:
+        owner: key that tells the patients of one message apart.
+    """
 
     group: PatientGroup
     patient: Patient | None
+    owner: str
     requests: list[Request] = field(default_factory=list)
     loose: list[Result] = field(default_factory=list)
     notes: list[Segment] = field(default_factory=list)
 
 
-def subject(group: PatientGroup, *, account: Account, scopes: Sender) -> Subject:
-    """The plan of one patient group."""
-    patient = pid.read(account.reader(group.pid), scopes) if group.pid else None
-    identity = patient.identity if patient else None
-    planned = Subject(group, patient, notes=list(group.notes))
-    planned.loose = _results(group.observations, account, planned.notes, _loose_work(scopes, identity))
-    for order in group.orders:
-        planned.requests.append(_request(order, account, scopes, identity))
-    return planned
+class Planner:
+    """Plans the patients of one message."""
+
+    def __init__(self, account: Account, scopes: Sender) -> None:
+        self._account = account
+        self._scopes = scopes
+
+    def subject(self, group: PatientGroup, number: int) -> Subject:
+        """The plan of the n-th patient group."""
+        patient = pid.read(self._account.reader(group.pid), self._scopes) if group.pid else None
+        identity = patient.identity if patient else None
+        planned = Subject(group, patient, identity.id if identity else str(number), notes=list(group.notes))
+        work_of = self._loose_work(identity)
+        planned.loose = self._results(group.observations, planned.notes, work_of)
+        for order in group.orders:
+            planned.requests.append(self._request(order, identity))
+        for result in (*planned.loose, *(each for request in planned.requests for each in request.results)):
+            result.owner = planned.owner
+        for request in planned.requests:
+            request.owner = planned.owner
+        return planned
+
+    def _request(self, group: OrderGroup, patient: Identity | None) -> Request:
+        if group.obr is None:
+            return self._headless(group, patient)
+        orc_reader = self._account.reader(group.orc) if group.orc else None
+        obr_reader = self._account.reader(group.obr)
+        numbers = orc.numbers(orc_reader, obr_reader)
+        segments = [
+            *([group.orc] if group.orc else []),
+            group.obr,
+            *(each.obx for each in group.observations),
+        ]
+        work = identities.work(numbers, self._scopes, patient=patient, test=obr_reader, group=segments)
+        request = Request(group, orc_reader, obr_reader, numbers, work, notes=list(group.notes))
+        request.results = self._results(group.observations, request.notes, lambda _: work)
+        service = identities.code_key(obr_reader.first(4))
+        for result in request.results:
+            result.service = service
+        return request
+
+    def _headless(self, group: OrderGroup, patient: Identity | None) -> Request:
+        """ORC without OBR: kept, there is no report to put it on. Its numbers say whose results follow."""
+        if group.orc is None:
+            numbers = OrderNumbers(None, None)
+        else:
+            text = "ORC without OBR; kept, and its results belong to no report"
+            self._account.reader(group.orc).first(1).warn(IssueCode.STRUCTURE, text)
+            numbers = orc.numbers(SegmentReader(group.orc, self._account.context), None)
+        work = numbers.work(self._scopes)
+        request = Request(group, None, None, numbers, work or (), notes=list(group.notes))
+        work_of = self._loose_work(patient) if work is None else lambda _: work
+        request.results = self._results(group.observations, request.notes, work_of)
+        return request
+
+    def _results(
+        self,
+        groups: Sequence[ObservationGroup],
+        notes: list[Segment],
+        work_of: Callable[[SegmentReader], Work],
+    ) -> list[Result]:
+        """The results of consecutive OBX; comments on those that are none go to `notes`."""
+        results: list[Result] = []
+        open_text: Result | None = None
+        for group in groups:
+            reader = self._account.reader(group.obx)
+            if not _is_result(reader, self._account):
+                notes += group.notes
+                open_text = None
+                continue
+            if open_text and open_text.specimen is group.specimen and obx.continues(open_text.last, reader):
+                open_text.further.append(reader)
+                open_text.notes += group.notes
+                continue
+            open_text = Result(reader, work_of(reader), notes=list(group.notes), specimen=group.specimen)
+            results.append(open_text)
+        return results
+
+    def _loose_work(self, patient: Identity | None) -> Callable[[SegmentReader], Work]:
+        """What a loose result belongs to: its patient and time, else nothing but itself."""
+        nobody = OrderNumbers(None, None)
+
+        def of(reader: SegmentReader) -> Work:
+            group = (reader.segment,)
+            return identities.work(nobody, self._scopes, patient=patient, test=reader, group=group)
+
+        return of
 
 
 def observation_identities(results: Sequence[Result]) -> dict[Result, Identity]:
     """An identity for every result of a message, each used once."""
     natural = [identities.observation(each.work, each.obx) for each in results]
     distinct = identities.distinguish(
-        natural,
+        identities.apart(natural, [each.owner for each in results]),
         [each.service for each in results],
         [each.obx.first(14).peek(1) or "" for each in results],
     )
@@ -97,7 +187,8 @@ def report_identities(requests: Sequence[Request]) -> dict[Request, Identity]:
     """An identity for every report of a message, each used once."""
     headed = [(each, each.obr) for each in requests if each.obr]
     natural = [identities.report(each.work, obr) for each, obr in headed]
-    distinct = identities.distinguish(natural, [obr.first(7).peek(1) or "" for _, obr in headed])
+    owned = identities.apart(natural, [each.owner for each, _ in headed])
+    distinct = identities.distinguish(owned, [obr.first(7).peek(1) or "" for _, obr in headed])
     for (_, obr), before, after in zip(headed, natural, distinct, strict=True):
         if before != after:
             obr.first(4).warn(
@@ -106,56 +197,6 @@ def report_identities(requests: Sequence[Request]) -> dict[Request, Identity]:
                 " so a later version of one of them may not be recognised",
             )
     return {each: identity for (each, _), identity in zip(headed, distinct, strict=True)}
-
-
-def _request(group: OrderGroup, account: Account, scopes: Sender, patient: Identity | None) -> Request:
-    orc_reader = account.reader(group.orc) if group.orc else None
-    obr_reader = account.reader(group.obr) if group.obr else None
-    segments = _segments(group)
-    if obr_reader is None:
-        # There is no report to put ORC on, so it is kept. Its numbers still say whose results follow.
-        if orc_reader:
-            orc_reader.first(1).warn(
-                IssueCode.STRUCTURE, "ORC without OBR; kept, and its results belong to no report"
-            )
-        scratch = SegmentReader(group.orc, account.context) if group.orc else None
-        numbers = orc.numbers(scratch, None)
-        test = account.reader(group.observations[0].obx) if group.observations else None
-    else:
-        numbers = orc.numbers(orc_reader, obr_reader)
-        test = obr_reader
-    work = identities.work(numbers, scopes, patient=patient, test=test, group=segments)
-    request = Request(group, orc_reader, obr_reader, numbers, work, notes=list(group.notes))
-    request.results = _results(group.observations, account, request.notes, lambda _: work)
-    if obr_reader:
-        service = identities.code_key(obr_reader.first(4))
-        for result in request.results:
-            result.service = service
-    return request
-
-
-def _results(
-    groups: Sequence[ObservationGroup],
-    account: Account,
-    notes: list[Segment],
-    work_of: Callable[[SegmentReader], Work],
-) -> list[Result]:
-    """The results of consecutive OBX; comments on those that are none go to `notes`."""
-    results: list[Result] = []
-    open_text: Result | None = None
-    for group in groups:
-        reader = account.reader(group.obx)
-        if not _is_result(reader, account):
-            notes += group.notes
-            open_text = None
-            continue
-        if open_text and open_text.specimen is group.specimen and obx.continues(open_text.last, reader):
-            open_text.further.append(reader)
-            open_text.notes += group.notes
-            continue
-        open_text = Result(reader, work_of(reader), notes=list(group.notes), specimen=group.specimen)
-        results.append(open_text)
-    return results
 
 
 def _is_result(reader: SegmentReader, account: Account) -> bool:
@@ -177,18 +218,3 @@ def _is_result(reader: SegmentReader, account: Account) -> bool:
         account.report(reader.segment)
         return False
     return True
-
-
-def _loose_work(scopes: Sender, patient: Identity | None) -> Callable[[SegmentReader], Work]:
-    """What a loose result belongs to: its patient and time, else nothing but itself."""
-
-    def of(reader: SegmentReader) -> Work:
-        nobody = OrderNumbers(None, None)
-        return identities.work(nobody, scopes, patient=patient, test=reader, group=(reader.segment,))
-
-    return of
-
-
-def _segments(group: OrderGroup) -> list[Segment]:
-    head = [segment for segment in (group.orc, group.obr) if segment]
-    return head + [each.obx for each in group.observations]

@@ -11,9 +11,11 @@ from mappers.hl7v2.datatypes.numbers import decimal
 from mappers.hl7v2.elements import Element, SegmentReader
 
 _NUMBER: Final = r"[+-]?\d*\.?\d+"
-_BETWEEN: Final = re.compile(rf"({_NUMBER})\s*(?:-|\u2013|to)\s*({_NUMBER})(?:\s*(\D.*))?", re.DOTALL)
-_BELOW: Final = re.compile(rf"(?:<|<=|=<|≤)\s*({_NUMBER})(?:\s*(\D.*))?", re.DOTALL)
-_ABOVE: Final = re.compile(rf"(?:>|>=|=>|≥)\s*({_NUMBER})(?:\s*(\D.*))?", re.DOTALL)
+_UNIT: Final = r"(?:\s*(\D.*))?"
+_FLAGS: Final = re.ASCII | re.DOTALL
+_BETWEEN: Final = re.compile(rf"({_NUMBER})\s*(?:-|\u2013|to)\s*({_NUMBER}){_UNIT}", _FLAGS)
+_BELOW: Final = re.compile(rf"(?:<|<=|=<|≤)\s*({_NUMBER}){_UNIT}", _FLAGS)
+_ABOVE: Final = re.compile(rf"(?:>|>=|=>|≥)\s*({_NUMBER}){_UNIT}", _FLAGS)
 
 
 def read(obx: SegmentReader, value: Value | None) -> tuple[ReferenceRange, ...]:

@@ -23,12 +23,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from mappers.domain.coding import UCUM
 from mappers.domain.issues import IssueCode
 from mappers.domain.results import Quantity, Range, Ratio, SampledData, Value
-from mappers.hl7v2 import units
 from mappers.hl7v2.datatypes import codes, numbers, texts, times
-from mappers.hl7v2.datatypes.numbers import NO_UNIT, Unit
+from mappers.hl7v2.datatypes.unit import Unit, unit_of
 from mappers.hl7v2.elements import Element, SegmentReader
 
 #: Types whose values are documents.
@@ -74,7 +72,8 @@ def read(obx: SegmentReader, further: tuple[SegmentReader, ...] = ()) -> Observe
         return Observed(absent_reason="unknown", unit=_unit_alone(unit))
     if own in _LINES or further:
         text = "\n".join(texts.lines(each, 5) or "" for each in (obx, *further)).strip("\n")
-        obx.first(2).take()
+        for each in (obx, *further):
+            each.first(2).take()
         return Observed(text or None, absent_reason=None if text else "unknown", unit=_unit_alone(unit))
     samples = numbers.na(present, unit) if own == "NA" else None
     if samples is not None:
@@ -84,32 +83,6 @@ def read(obx: SegmentReader, further: tuple[SegmentReader, ...] = ()) -> Observe
     if len(values) == 1:
         return _carrying(unit, Observed(values[0]))
     return _carrying(unit, Observed(components=values))
-
-
-def unit_of(element: Element) -> Unit:
-    """OBX-6: the symbol as reported, and its UCUM code where `units` is certain of it.
-
-    The symbol is CWE.1, the words CWE.2. The words are shown instead of the symbol only where the UCUM code
-    is the symbol itself, so that what was reported can always be seen.
-    """
-    symbol, words = element.peek(1), element.peek(2)
-    reported = symbol or words or element.peek(9)
-    if reported is None:
-        return NO_UNIT
-    code = units.ucum_code(reported, channel=element.context.channel)
-    element.take(1 if symbol else 2 if words else 9)
-    if code is None and codes.system(element, 6) == UCUM:
-        code = units.ucum_code(element.peek(4) or "", channel=element.context.channel)
-        element.take(*((4, 6) if code else ()))
-    declared = codes.system(element, 3) == UCUM
-    if declared and code:
-        element.take(3)
-    elif declared:
-        element.inform(IssueCode.CODE_INVALID, "not certainly a UCUM unit, though said to be; kept as words")
-    if words and code and code == symbol:
-        element.take(2)
-        return Unit(words, code)
-    return Unit(reported, code)
 
 
 def _value(obx: SegmentReader, own: str, element: Element, unit: Unit) -> Value:

@@ -19,7 +19,7 @@ TRIPLETS: Final = ((1, 2, 3, 7, 14), (4, 5, 6, 8, 17), (10, 11, 12, 13, 20))
 _ORIGINAL_TEXT: Final = 9
 _BLANKS: Final = re.compile(r"\s+")
 #: LOINC numbers, parts and answers: digits, a hyphen, a check digit.
-_LOINC: Final = re.compile(r"(L[AGLP])?\d{1,7}-\d")
+_LOINC: Final = re.compile(r"(L[AGLP])?\d{1,7}-\d", re.ASCII)
 #: US Core, Missing Data: what stands for a code that was required and not sent.
 UNKNOWN: Final = Concept(
     (Coding("unknown", "http://terminology.hl7.org/CodeSystem/data-absent-reason", "Unknown"),)

@@ -15,7 +15,7 @@ from mappers.domain.times import Period
 from mappers.hl7v2.datatypes import codes, times
 from mappers.hl7v2.elements import Element
 
-_OID: Final = re.compile(r"[0-2](\.(0|[1-9]\d*))+")
+_OID: Final = re.compile(r"[0-2](\.(0|[1-9]\d*))+", re.ASCII)
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _URI: Final = re.compile(r"(https?|urn):\S+")
 

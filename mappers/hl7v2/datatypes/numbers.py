@@ -7,35 +7,20 @@ Standards: v2-to-FHIR 1.0.0 NM[Quantity], SN[Quantity|Range|Ratio], NR[Range], N
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from mappers.domain.issues import IssueCode
 from mappers.domain.results import COMPARATORS, Quantity, Range, Ratio, SampledData
+from mappers.hl7v2.datatypes.unit import NO_UNIT, Unit, unit_of
 from mappers.hl7v2.elements import Element
 
-_NUMBER: Final = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(r"([+-]?)(\d*)(?:\.(\d*))?([eE][+-]?\d+)?", re.ASCII)
 _COMPARED: Final = re.compile(r"(<=|>=|=<|=>|<|>|≤|≥)\s*(.+)", re.DOTALL)
 #: Spellings of comparators that FHIR has (quantity-comparator); "=" is none at all.
 _COMPARATORS: Final = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">=", "=": None, "": None} | {
     each: each for each in COMPARATORS
 }
 _MISSING: Final = "E"
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A unit that waits for its number (OBX-6, CQ.2): the reported text, and UCUM where it is known."""
-
-    text: str | None = None
-    code: str | None = None
-
-    def of(self, value: str | None, comparator: str | None = None) -> Quantity:
-        """This many of the unit."""
-        return Quantity(value, comparator, self.text, self.code)
-
-
-NO_UNIT: Final = Unit()
 
 
 def decimal(text: str) -> str | None:
@@ -134,8 +119,7 @@ def cq(element: Element) -> Quantity | None:
     if number is None:
         return None
     element.take(1)
-    units = element.part(2)
-    return Quantity(number, unit=units.text(1) or units.text(2))
+    return unit_of(element.part(2)).of(number)
 
 
 def nr(element: Element, unit: Unit = NO_UNIT) -> Range | None:

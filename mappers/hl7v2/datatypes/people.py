@@ -18,7 +18,7 @@ from mappers.hl7v2 import tables
 from mappers.hl7v2.datatypes import codes, identifiers, times
 from mappers.hl7v2.elements import Element
 
-_DIGITS: Final = re.compile(r"[\d+-]{4,}")
+_DIGITS: Final = re.compile(r"[\d+-]{4,}", re.ASCII)
 
 
 def xpn(element: Element) -> PersonName | None:

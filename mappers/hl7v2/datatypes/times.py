@@ -17,16 +17,20 @@ from mappers.hl7v2.elements import Element
 _DTM: Final = re.compile(
     r"(?P<year>\d{4})(?:(?P<month>\d\d)(?:(?P<day>\d\d)"
     r"(?:(?P<hour>\d\d)(?:(?P<minute>\d\d)(?:(?P<second>\d\d)(?P<fraction>\.\d+)?)?)?)?)?)?"
-    r"(?P<offset>[+-]\d{4})?"
+    r"(?P<offset>[+-]\d{4})?",
+    re.ASCII,
 )
 #: ISO 8601 in its long form, which HL7 v2 does not have and which cannot be misread.
 _ISO: Final = re.compile(
     r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
     r"(?:[T ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?P<fraction>\.\d+)?)?)?"
-    r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
+    r"(?P<offset>Z|[+-]\d\d:?\d\d)?",
+    re.ASCII,
 )
-_TM: Final = re.compile(r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d(?P<fraction>\.\d+)?)?")
-_OFFSET: Final = re.compile(r"[+-](0\d|1[0-3]):[0-5]\d|[+-]14:00")
+_TM: Final = re.compile(
+    r"(?P<hour>[01]\d|2[0-3])(?P<minute>[0-5]\d)(?P<second>[0-5]\d(?P<fraction>\.\d+)?)?", re.ASCII
+)
+_OFFSET: Final = re.compile(r"[+-](0\d|1[0-3]):[0-5]\d|[+-]14:00", re.ASCII)
 _LAST_HOUR: Final = 23
 _LAST_MINUTE: Final = 59
 _LEAP_SECOND: Final = 60
@@ -158,14 +162,19 @@ def _zone_offset(element: Element, local: str, zone: tzinfo) -> str | None:
         return None
     if offsets[0] != offsets[1]:
         if first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != naive:
-            element.warn(
-                IssueCode.VALUE, "daylight saving skips this time in the channel's zone; cut to the date"
-            )
+            text = "daylight saving skips this time in the channel's zone; cut to the date"
+            element.warn(IssueCode.VALUE, text)
             return None
+        text = "this time occurs twice when daylight saving ends; read as the first of them"
+        element.warn(IssueCode.VALUE, text)
+    written = _written(offsets[0])
+    if not _OFFSET.fullmatch(written):
+        # Local mean times before zones were agreed: Manila was 15:56 behind Greenwich until 1844.
         element.warn(
-            IssueCode.VALUE, "this time occurs twice when daylight saving ends; read as the first of them"
+            IssueCode.VALUE, "the zone's offset at this time cannot be said in FHIR; cut to the date"
         )
-    return _written(offsets[0])
+        return None
+    return written
 
 
 def _written(offset: timedelta) -> str:

@@ -48,17 +48,8 @@ def only_status(obx: SegmentReader) -> bool:
 
 def read(obx: SegmentReader, *, identity: Identity, head: Heading, below: Below) -> Measurement:
     """The result of an OBX and of those that go on with its text."""
-    status, absent_reason = _status(obx, head)
+    status, implied = _status(obx, head)
     observed = values.read(obx, below.further)
-    valued = observed.value is not None or bool(observed.components)
-    if valued and absent_reason:
-        obx.first(11).warn(
-            IssueCode.CONFLICT, "OBX-11 says that there is no value, OBX-5 has one, which was read"
-        )
-    if valued or status in _WITHOUT_VALUE:
-        absent_reason = None
-    elif absent_reason is None:
-        absent_reason = "temp-unknown" if status == "registered" else observed.absent_reason
     method, equipment = obx.first(17), obx.first(18)
     measurement = Measurement(
         identity=identity,
@@ -66,7 +57,7 @@ def read(obx: SegmentReader, *, identity: Identity, head: Heading, below: Below)
         status=status,
         standing=standing(status, head.at),
         value=observed.value,
-        absent_reason=absent_reason,
+        absent_reason=_absent_reason(obx, observed, status, implied),
         components=observed.components,
         unit=observed.unit,
         interpretations=_interpretations(obx),
@@ -89,6 +80,20 @@ def read(obx: SegmentReader, *, identity: Identity, head: Heading, below: Below)
     for each in below.further:
         _agree(each, obx)
     return measurement
+
+
+def _absent_reason(
+    obx: SegmentReader, observed: values.Observed, status: str, implied: str | None
+) -> str | None:
+    """Why there is no value: as OBX-11 implies, or for want of one in OBX-5."""
+    if observed.value is not None or observed.components:
+        if implied:
+            text = "OBX-11 says that there is no value, OBX-5 has one, which was read"
+            obx.first(11).warn(IssueCode.CONFLICT, text)
+        return None
+    if status in _WITHOUT_VALUE:
+        return None
+    return implied or ("temp-unknown" if status == "registered" else observed.absent_reason)
 
 
 def _status(obx: SegmentReader, head: Heading) -> tuple[str, str | None]:
@@ -152,14 +157,19 @@ def _identifiers(obx: SegmentReader) -> tuple[Identifier, ...]:
 
 
 def _performers(obx: SegmentReader) -> tuple[Practitioner | Organization, ...]:
-    """OBX-16 observers, OBX-25 medical director, OBX-23 with the address of OBX-24, OBX-15 producer."""
+    """OBX-16 observers, OBX-23 with the address of OBX-24, OBX-25 medical director, OBX-15 producer."""
+    laboratory, producer = _laboratory(obx), _producer(obx)
+    if laboratory and producer and _same(laboratory, producer):
+        producer = None
     found: list[Practitioner | Organization | None] = [people.xcn(each) for each in obx.all(16)]
-    found.append(_laboratory(obx))
-    found += [people.xcn(each) for each in obx.all(25)]
-    producer = _producer(obx)
-    if producer not in found:
-        found.append(producer)
+    found += [laboratory, *(people.xcn(each) for each in obx.all(25)), producer]
     return tuple(each for each in found if each is not None)
+
+
+def _same(laboratory: Organization, producer: Organization) -> bool:
+    """Whether OBX-15 names the laboratory of OBX-23 again, with nothing to add."""
+    numbers = {number.value for number in laboratory.identifiers}
+    return producer.name == laboratory.name and all(each.value in numbers for each in producer.identifiers)
 
 
 def _laboratory(obx: SegmentReader) -> Organization | None:
