@@ -1,4 +1,4 @@
-"""Where facts came from: the message that carried them and the software that read them."""
+"""Where facts came from: the message that carried them, the software that read them, the model that spoke."""
 
 from __future__ import annotations
 
@@ -44,6 +44,58 @@ class Software:
 
     name: str
     version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """A model as it really ran.
+
+    Attributes:
+        id: its name, "google/medgemma-1.5-4b-it".
+        revision: commit or version; "" when the backend does not say.
+        weights_digest: hex SHA-256 over the weight files in the order of their names; "" when not at hand.
+        backend: what ran it: "transformers", "openai", "vertex", "scripted".
+    """
+
+    id: str
+    revision: str
+    weights_digest: str
+    backend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRun:
+    """One answer of a model, and all that is needed to ask again.
+
+    Attributes:
+        task: id of the task, "lab_report".
+        task_version: changes with prompt, schema or reading of the answer.
+        prompt_digest: hex SHA-256 of the instruction file.
+        input_digest: hex SHA-256 of all that was sent: texts, pictures, schema, parameters.
+        parameters: of the generation, e.g. {"max_new_tokens": 2000, "do_sample": False}.
+        output_digest: hex SHA-256 of the answer as text.
+    """
+
+    task: str
+    task_version: str
+    card: ModelCard
+    prompt_digest: str
+    input_digest: str
+    output_digest: str
+    started: Moment
+    ended: Moment
+    parameters: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """What two runs share whose answers must be equal: task, model, weights, input."""
+        task = f"{self.task}@{self.task_version}"
+        return run_key(task, card=self.card, input_digest=self.input_digest)
+
+
+def run_key(task: str, *, card: ModelCard, input_digest: str) -> str:
+    """The memo key of a run: `task@version`, `model@revision`, weights digest, input digest."""
+    return "|".join((task, f"{card.id}@{card.revision}", card.backend, card.weights_digest, input_digest))
 
 
 class AuditOutcome(StrEnum):
