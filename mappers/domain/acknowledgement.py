@@ -20,6 +20,19 @@ class Verdict(StrEnum):
     REJECTED = "AR"
 
 
+class Level(StrEnum):
+    """Who speaks in an answer (HL7 v2 chapter 2, original and enhanced acknowledgment).
+
+    ORIGINAL: the one answer of original mode, AA AE AR. ACCEPT: the accept acknowledgment of enhanced mode,
+    CA CE CR: whether the message is in safe storage. APPLICATION: the application acknowledgment of enhanced
+    mode, AA AE AR: what became of it.
+    """
+
+    ORIGINAL = "original"
+    ACCEPT = "accept"
+    APPLICATION = "application"
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """An answer to be written in the sender's dialect.
@@ -27,8 +40,11 @@ class Ack:
     Attributes:
         control_id: MSH-10 of the answer itself.
         issues: become ERR segments; without values of the message.
+        expected_sequence_number: MSA-4, where the sequence number protocol is used.
     """
 
     verdict: Verdict
     control_id: str
     issues: tuple[Issue, ...] = field(default=())
+    level: Level = Level.ORIGINAL
+    expected_sequence_number: int | None = None

@@ -1,8 +1,9 @@
-"""Acknowledgements, original mode: MSH, MSA and ERR in the sender's delimiters, version and character set.
+"""Acknowledgements: MSH, MSA and ERR in the sender's delimiters, version and character set.
 
 Written by hand, because it stands on the path of every message, and it never raises, whatever MSH looks
 like. Only names and numbers are echoed (MSH-3 to 6, 10), byte for byte but for control characters; MSH-11,
 12 and 18 are echoed where they are codes. Issue texts hold no values of the message, so neither do answers.
+Which answer is owed when is the affair of `ack_mode`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final
 
-from mappers.domain.acknowledgement import Ack
+from mappers.domain.acknowledgement import Ack, Level, Verdict
 from mappers.domain.issues import Issue, IssueCode, Severity
 from mappers.domain.times import Moment
 from mappers.hl7v2 import tables
@@ -30,6 +31,8 @@ _ECHO_LIMIT: Final = 256
 _TEXT_LIMIT: Final = 250
 #: All but the tab, which ends nothing.
 _CONTROLS: Final = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F])
+#: Table 0008, enhanced mode.
+_ACCEPT: Final = {Verdict.ACCEPTED: "CA", Verdict.ERROR: "CE", Verdict.REJECTED: "CR"}
 _SPARE: Final = "^~\\&!$*%:;"
 _VERSION: Final = re.compile(r"2(?:\.[0-9A-Za-z]{1,3}){0,3}")
 _PROCESSING: Final = re.compile(r"[PTD]([^A-Za-z0-9][ARITN])?")
@@ -83,12 +86,24 @@ def _write(peek: Peek, ack: Ack, now: Moment) -> bytes:
         )
     )
     character_set = _character_set(peek.character_set[:_ECHO_LIMIT], delimiters.repetition)
+    original = ack.level is Level.ORIGINAL
+    if not original:
+        # MSH-15 and 16 of an answer in enhanced mode: nobody acknowledges an acknowledgement.
+        header += f"{bar * 3}NE{bar}NE"
     if character_set:
-        header += bar * 6 + character_set
-    answer = f"{header}\rMSA{bar}{ack.verdict.value}{bar}{_echo(peek.control_id)}"
-    if ack.issues:
-        answer += _errors(ack.issues, version, delimiters)
-    return (answer + "\r").encode("latin-1", "replace")
+        header += bar * (6 if original else 2) + character_set
+    code = _ACCEPT[ack.verdict] if ack.level is Level.ACCEPT else ack.verdict.value
+    answer = f"{header}\rMSA{bar}{code}{bar}{_echo(peek.control_id)}"
+    end = _errors(ack.issues, version, delimiters) if ack.issues else ""
+    if ack.expected_sequence_number is not None:
+        end = _numbered(end, ack.expected_sequence_number, bar)
+    return f"{answer}{end}\r".encode("latin-1", "replace")
+
+
+def _numbered(end: str, expected: int, bar: str) -> str:
+    """The end of an answer with MSA-4 in it; MSA-3 before it may be filled, ERR segments may follow."""
+    text, separator, errors = end.partition("\r")
+    return f"{text or bar}{bar}{expected}{separator}{errors}"
 
 
 def _echo(text: str) -> str:

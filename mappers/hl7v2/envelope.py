@@ -17,6 +17,8 @@ BOM: Final = b"\xef\xbb\xbf"
 BLANK: Final = b" \t\r\n\x00"
 #: Bytes within which PID, ORC and OBR are looked for; a document in an OBX may follow them for megabytes.
 _WINDOW: Final = 1 << 16
+#: Bytes within which an MSA is looked for: only MSH, SFT and UAC stand before it.
+_HEAD: Final = 1 << 12
 #: Longest MSH that is read for what names the message.
 HEADER_LIMIT: Final = 1 << 16
 _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff", b"M\x00S\x00", b"\x00M\x00S")
@@ -130,6 +132,20 @@ class Peek:
     def accession_number(self) -> str:
         """OBR-18 (placer field 1) of the first OBR, where imaging orders carry the accession."""
         return self._first(b"OBR", 18)
+
+    @property
+    def sequence_number(self) -> str:
+        """MSH-13."""
+        return self.header(13)
+
+    @property
+    def has_acknowledgement(self) -> bool:
+        """Whether an MSA is among the first segments: the message answers another one."""
+        separator = self.delimiters.field.encode("ascii")
+        stop = self.start + _HEAD
+        if self._raw.find(b"\rMSA" + separator, self.start, stop) >= 0:
+            return True
+        return self._raw.find(b"\nMSA" + separator, self.start, stop) >= 0
 
     @property
     def time_span(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappers.domain.acknowledgement import Ack, Verdict
+from mappers.domain.acknowledgement import Ack, Level, Verdict
 from mappers.domain.channels import Channel
 from mappers.domain.issues import Issue, IssueCode, Refused, Severity
 from mappers.domain.times import Moment
@@ -174,6 +174,44 @@ def test_a_duplicate_has_its_application_code(version: str, code: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("level", "verdict", "code"),
+    [
+        (Level.ACCEPT, Verdict.ACCEPTED, "CA"),
+        (Level.ACCEPT, Verdict.ERROR, "CE"),
+        (Level.ACCEPT, Verdict.REJECTED, "CR"),
+        (Level.APPLICATION, Verdict.ACCEPTED, "AA"),
+        (Level.APPLICATION, Verdict.ERROR, "AE"),
+        (Level.APPLICATION, Verdict.REJECTED, "AR"),
+    ],
+)
+def test_enhanced_mode(level: Level, verdict: Verdict, code: str) -> None:
+    """The code says who speaks; MSH-15 and 16 say that no answer is wanted; MSH-18 keeps its place."""
+    header_, msa, *_ = answer(header(msh18="8859/1"), Ack(verdict, "W-1", level=level))
+
+    assert f"MSA|{code}|C-1" == msa
+    assert ["", "", "NE", "NE", "", "8859/1"] == header_.split("|")[12:]
+    assert ["", "", "NE", "NE"] == answer(header(), Ack(verdict, "W-1", level=level))[0].split("|")[12:]
+
+
+def test_original_mode_says_nothing_of_acknowledgements() -> None:
+    """MSH-15 and 16 stay empty."""
+    assert ["2.5.1"] == answer(header())[0].split("|")[11:]
+
+
+@pytest.mark.parametrize(
+    ("version", "msa"), [("2.5.1", "MSA|AE|C-1||7"), ("2.4", "MSA|AE|C-1|byte does not decode|7")]
+)
+def test_an_expected_sequence_number(version: str, msa: str) -> None:
+    """MSA-4, behind a text or an empty MSA-3."""
+    decision = Ack(Verdict.ERROR, "W-1", (LOCATED,), expected_sequence_number=7)
+    lines = answer(header(version), decision)
+
+    assert [msa, "ERR"] == [lines[1], lines[2][:3]]
+    accepted = Ack(Verdict.ACCEPTED, "W-1", expected_sequence_number=-1)
+    assert ["MSA|AA|C-1||-1", ""] == answer(header(version), accepted)[1:]
+
+
 def test_an_answer_to_nobody() -> None:
     """Without any MSH the answer is complete but for names."""
     written = ack.write(None, rejected(LOCATED), now=NOW).decode().split("\r")
@@ -212,7 +250,19 @@ issues = st.builds(
     st.text(max_size=300),
     st.sampled_from([None, "100", "102", "207"]),
 )
-decisions = st.builds(Ack, st.sampled_from(Verdict), st.just("W-1"), st.lists(issues, max_size=3).map(tuple))
+decisions = st.builds(
+    Ack,
+    st.sampled_from(Verdict),
+    st.just("W-1"),
+    st.lists(issues, max_size=3).map(tuple),
+    st.sampled_from(Level),
+    st.sampled_from([None, -1, 1, 2_000_000_000]),
+)
+
+
+def code(decision: Ack) -> str:
+    """MSA-1, table 0008."""
+    return ("C" if decision.level is Level.ACCEPT else "A") + decision.verdict.value[1]
 
 
 @settings(deadline=None)
@@ -227,7 +277,9 @@ def test_any_header_gets_a_whole_answer(junk: bytes, decision: Ack) -> None:
     written = ack.write(found, decision, now=NOW)
 
     message = check(written)
-    assert decision.verdict.value == message.segments[1].get(2 - 1)
+    assert code(decision) == message.segments[1].get(1)
+    expected = decision.expected_sequence_number
+    assert ("" if expected is None else str(expected)) == message.segments[1].get(4)
 
 
 @settings(deadline=None)
