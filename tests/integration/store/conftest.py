@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,6 @@ class Store:
     audit: Audit
     clock: Clock
     folder: Path
-    made: int = field(default=0)
 
     def arrival(self, raw: bytes = b"MSH|^~\\&|one", **more: object) -> Arrival:
         values: dict[str, object] = {
@@ -63,6 +63,18 @@ class Store:
 
     def kinds(self) -> list[str]:
         return [record.event.kind for record in self.audit.records()]
+
+    def hold_writer(self) -> Callable[[], None]:
+        """Keep the writer thread busy until the result is called: what is submitted meanwhile meets."""
+        busy, go = threading.Event(), threading.Event()
+
+        def work(_connection: object) -> None:
+            busy.set()
+            assert go.wait(30)
+
+        self.database.write(work)
+        assert busy.wait(30)
+        return go.set
 
     def execute(self, statement: str) -> None:
         """Run a statement as an intruder with the database's own rights would."""
@@ -118,6 +130,3 @@ def store(make_store, empty_url: str) -> Store:
 def sqlite_store(make_store, tmp_path: Path) -> Store:
     """A migrated store on SQLite."""
     return make_store(f"sqlite:///{tmp_path / 'store.sqlite'}")
-
-
-__all__ = ["UTC", "Clock", "Store"]
