@@ -66,18 +66,18 @@ def write(peek: Peek | None, ack: Ack, *, now: Moment) -> bytes:
 
 
 def _write(peek: Peek, ack: Ack, now: Moment) -> bytes:
-    delimiters = _complete(peek.delimiters)
+    delimiters = complete(peek.delimiters)
     bar = delimiters.field
     version = _version(peek.version, delimiters.component)
     header = bar.join(
         (
             "MSH",
             delimiters.encoding_characters,
-            _echo(peek.receiving_application),
-            _echo(peek.receiving_facility),
-            _echo(peek.sending_application),
-            _echo(peek.sending_facility),
-            _date_time(now),
+            echo(peek.receiving_application),
+            echo(peek.receiving_facility),
+            echo(peek.sending_application),
+            echo(peek.sending_facility),
+            date_time(now),
             "",
             _message_type(peek.message_type[:_ECHO_LIMIT], version, delimiters.component),
             ack.control_id,
@@ -93,7 +93,7 @@ def _write(peek: Peek, ack: Ack, now: Moment) -> bytes:
     if character_set:
         header += bar * (6 if original else 2) + character_set
     code = _ACCEPT[ack.verdict] if ack.level is Level.ACCEPT else ack.verdict.value
-    answer = f"{header}\rMSA{bar}{code}{bar}{_echo(peek.control_id)}"
+    answer = f"{header}\rMSA{bar}{code}{bar}{echo(peek.control_id)}"
     end = _errors(ack.issues, version, delimiters) if ack.issues else ""
     if ack.expected_sequence_number is not None:
         end = _numbered(end, ack.expected_sequence_number, bar)
@@ -106,7 +106,7 @@ def _numbered(end: str, expected: int, bar: str) -> str:
     return f"{text or bar}{bar}{expected}{separator}{errors}"
 
 
-def _echo(text: str) -> str:
+def echo(text: str) -> str:
     """A field of the sender's, with nothing in it that could end a segment or a frame."""
     if text.isprintable() and len(text) <= _ECHO_LIMIT:
         return text
@@ -114,7 +114,7 @@ def _echo(text: str) -> str:
 
 
 @lru_cache(maxsize=256)
-def _complete(delimiters: Delimiters) -> Delimiters:
+def complete(delimiters: Delimiters) -> Delimiters:
     """The sender's delimiters, with those that it lacks chosen from the usual ones that it does not use."""
     used = {delimiters.field, *delimiters.encoding_characters}
     found: dict[str, str] = {}
@@ -154,7 +154,7 @@ def _message_type(text: str, version: str, component: str) -> str:
     return f"ACK{component}{trigger}" + ("" if version == "2.3" else f"{component}ACK")
 
 
-def _date_time(now: Moment) -> str:
+def date_time(now: Moment) -> str:
     """A moment as DTM, `20261122101112.123+0100`, with what precision it has (chapter 2A, DTM)."""
     text = now.text
     date, time, rest = text[:10].replace("-", ""), text[11:19].replace(":", ""), text[19:]

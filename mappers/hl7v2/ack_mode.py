@@ -14,9 +14,9 @@ where the other field does, it counts as AL, since an answer too many hurts less
 | enhanced | NE, SU       | AL, ER       | error, reject | AE or AR                  | nothing            |
 | enhanced | NE, SU       | NE, SU       | error, reject | nothing                   | nothing            |
 
-"As MSH-16 says", once the message was processed: AL: AA or AE. SU: AA on success only. ER: AE on failure only.
-NE: nothing. A message that the door refused is never processed, so nothing is owed later; who wanted to hear
-of errors from the application alone hears of this one at once.
+"As MSH-16 says", once the message was processed: AL: AA or AE. SU: AA on success only. ER: AE on failure
+only. NE: nothing. A message that the door refused is never processed, so nothing is owed later; who wanted to
+hear of errors from the application alone hears of this one at once.
 
 An acknowledgement (MSH-9 is ACK, or there is an MSA) is never acknowledged, whatever its MSH-15 and 16 say:
 two systems that acknowledge acknowledgements never stop.
