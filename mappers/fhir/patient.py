@@ -47,7 +47,7 @@ _ETHNIC_GROUPS = {"H": "2135-2", "N": "2186-5"}
 
 def identity_of(patient: Patient, sha256: str) -> Identity:
     """The patient's identity; one whom nothing identifies is a patient of this message only."""
-    return patient.identity or Identity("Patient", ("message", sha256))
+    return patient.identity or Identity("Patient", ("message", sha256, patient.origin))
 
 
 def write(patient: Patient, identity: Identity, *, notes: tuple[Note, ...], chart: Chart) -> Node:
