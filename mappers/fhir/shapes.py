@@ -126,12 +126,12 @@ class Shape:
         self._needed: tuple[str, ...] = ()
         self._choices: dict[str, tuple[str, ...]] = {}
 
-    def compile(self, table: Definitions, elements: dict[str, Element]) -> None:
+    def compile(self, table: Definitions, elements: dict[str, Element], shapes: dict[str, Shape]) -> None:
         """Fill the rules; apart from construction because types contain one another."""
         choices: dict[str, list[str]] = {}
         needed: dict[str, None] = {}
         for name, element in elements.items():
-            self._rules[name] = _rule(table, element)
+            self._rules[name] = _rule(table, element, shapes)
             group = element.get("choice", name)
             if "choice" in element:
                 choices.setdefault(group, []).append(name)
@@ -253,7 +253,8 @@ def _check_complex(rule: _Rule, value: Any, path: str, walk: Walk) -> None:
 def _is_bound(rule: _Rule, value: Node) -> bool:
     """Whether a Coding, or one coding of a CodeableConcept, is in its required value set."""
     assert rule.bound is not None
-    codings = value.get("coding", []) if rule.shape is shape("CodeableConcept") else [value]
+    assert rule.shape is not None
+    codings = value.get("coding", []) if rule.shape.name == "CodeableConcept" else [value]
     return any(
         f"{coding.get('system')}|{coding.get('code')}" in rule.bound
         for coding in codings
@@ -261,15 +262,15 @@ def _is_bound(rule: _Rule, value: Node) -> bool:
     )
 
 
-def _rule(table: Definitions, element: Element) -> _Rule:
+def _rule(table: Definitions, element: Element, shapes: dict[str, Shape]) -> _Rule:
     name, many = element["type"], element.get("max", "1") == "*"
     targets = frozenset(element["targets"]) if "targets" in element else None
     codes = table.codes[element["codes"]] if "codes" in element else None
     if name == _RESOURCE:
         return _Rule((dict,), None, None, many, None, None, "", IssueCode.STRUCTURE)
-    if name in table.types:
+    if name in shapes:
         wrong = "this code is not in the required value set"
-        return _Rule((dict,), None, shape(name), many, targets, codes, wrong, IssueCode.CODE_INVALID)
+        return _Rule((dict,), None, shapes[name], many, targets, codes, wrong, IssueCode.CODE_INVALID)
     if codes is not None:
         wrong = "this code is not in the required value set"
         return _Rule((str,), codes.__contains__, None, many, None, None, wrong, IssueCode.CODE_INVALID)
@@ -281,19 +282,17 @@ def _rule(table: Definitions, element: Element) -> _Rule:
     return _Rule(primitive.types, primitive.test, None, many, None, None, wrong, code, by_value)
 
 
-_shapes: dict[str, Shape] = {}
-
-
 def shape(name: str) -> Shape:
     """The compiled type or backbone element of this name."""
-    known = _shapes.get(name)
-    return known if known is not None else _compile(name)
+    return _shapes()[name]
 
 
 @cache
-def _compile(name: str) -> Shape:
+def _shapes() -> dict[str, Shape]:
+    """All types, compiled together: no thread ever sees one half done."""
     table = load()
-    # In the register before its elements: an Extension holds extensions.
-    compiled = _shapes[name] = Shape(name)
-    compiled.compile(table, _ELEMENT if name == "Element" else table.types[name])
-    return compiled
+    elements = {"Element": _ELEMENT, **table.types}
+    shapes = {name: Shape(name) for name in elements}
+    for name, compiled in shapes.items():
+        compiled.compile(table, elements[name], shapes)
+    return shapes
