@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from rich.markup import escape
 from rich.table import Table
 
 from integration.clients.mllp import Acknowledgement
@@ -88,7 +89,7 @@ def account(web: httpx2.Client) -> Table:
                 resource["id"][:8],
                 resource["meta"]["versionId"],
                 str(resource.get("status", "")),
-                _says(resource),
+                escape(_says(resource)),
             )
         table.add_section()
     return table
