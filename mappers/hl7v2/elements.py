@@ -265,7 +265,8 @@ class SegmentReader:
         name = self.segment.name
         left: list[str] = []
         for n in range(3 if name in HEADERS else 1, self.segment.count + 1):
-            if n in self._taken or not self.valued(n):
+            raw = self.raw(n)
+            if not raw or n in self._taken or not self.context.holds(raw):
                 continue
             if not self.reached(n):
                 left.append(f"{name}-{n}")

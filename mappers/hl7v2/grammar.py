@@ -1,7 +1,8 @@
 """The grammar of ORU_R01 (chapter 7): which segment belongs to which patient, order, observation, specimen.
 
 Tolerant: groups may lack their head, come in odd order or repeat; a segment without a place in the grammar is
-handed back as one of the `others`. Every segment of the message is in the tree once. Knows names, not fields.
+handed back as one of the `others`. Every segment of the message is in the tree once. Knows names, and of
+fields only the order numbers, which tell whose OBR a late one is.
 
 ```
 MSH { PID [PD1] {NTE} [PV1 [PV2]] {OBX}
@@ -51,10 +52,12 @@ class OrderGroup:
     observations: list[ObservationGroup] = field(default_factory=list)
     specimens: list[SpecimenGroup] = field(default_factory=list)
 
-    @property
-    def begun(self) -> bool:
-        """Whether an OBR that comes now must open a group of its own."""
-        return self.obr is not None or bool(self.observations)
+    def takes(self, obr: Segment) -> bool:
+        """Whether an OBR that comes now belongs here; after results, only if it is about the order of ORC."""
+        if self.obr is not None or not self.observations:
+            return self.obr is None
+        numbers = [(obr.raw(n), self.orc.raw(n) if self.orc else "") for n in (2, 3)]
+        return all(not own or own == ordered for own, ordered in numbers)
 
 
 @dataclass(slots=True, eq=False)
@@ -162,7 +165,7 @@ class _Builder:
 
     def _obr(self, segment: Segment) -> None:
         order = self._order
-        if order is None or order.begun:
+        if order is None or not order.takes(segment):
             order = self._open(OrderGroup())
         order.obr = segment
         self._notes = order.notes

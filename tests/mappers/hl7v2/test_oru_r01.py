@@ -291,6 +291,22 @@ def test_one_order_of_two_reports_is_one_order() -> None:
     assert 1 == len({present(each).identity for each in twice})
 
 
+@pytest.mark.parametrize(
+    ("orc", "obr", "reports", "loose"),
+    [
+        ("ORC|RE|PL-1^EHR|FL-1^LIS", OBR, 1, 0),
+        ("ORC|RE|PL-1^EHR|FL-1^LIS", "OBR|1|||X^x^L|||||||||||||||||||||F", 1, 0),
+        ("ORC|RE|PL-1^EHR|FL-9^LIS", OBR, 1, 1),
+    ],
+)
+def test_a_late_obr_takes_the_results_of_its_own_order(orc: str, obr: str, reports: int, loose: int) -> None:
+    """OBX between ORC and OBR: theirs where the numbers agree, else loose; never another order's."""
+    found = report(PATIENT, orc, OBX, obr)
+
+    assert (reports, loose) == (len(found.reports), len(found.loose))
+    assert 1 - loose == len(found.reports[0].measurements)
+
+
 def joined(*lines: str) -> list[str]:
     """The texts of a report with these OBX."""
     return [str(each.value) for each in report(PATIENT, OBR, *lines).reports[0].measurements]
