@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,9 +126,12 @@ def messagefoundry(folder: Path) -> Target | None:
 def _started(name: str, command: list[str], port: int, folder: Path, *, cwd: Path) -> Target:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log, start_new_session=True)
-    wait_for(lambda: process.poll() is not None or _listens(process.pid, port), what=f"{name} to listen")
-    if process.poll() is not None:
-        raise RuntimeError(f"{name} ended at its start: see {folder / 'log'}")
+    with ExitStack() as undo:
+        undo.callback(process.kill)
+        wait_for(lambda: process.poll() is not None or _listens(process.pid, port), what=f"{name} to listen")
+        if process.poll() is not None:
+            raise RuntimeError(f"{name} ended at its start: see {folder / 'log'}")
+        undo.pop_all()
     return Target(name, port, process)
 
 

@@ -1,5 +1,7 @@
 """The measurements measure what they say: messages, programs and arithmetic, without taking long."""
 
+import pytest
+
 from tests.bench import machine
 from tests.bench.convert import _summary
 from tests.bench.load import measure
@@ -21,22 +23,23 @@ def test_no_two_messages_are_alike():
     assert len(set(messages)) == 100
 
 
-def test_the_programs_answer_every_message(tmp_path):
+@pytest.mark.parametrize(
+    "start",
+    [lambda home: bare(home, "plain"), lambda home: bare(home, "tuned"), listener_alone],
+    ids=["plain", "tuned", "alone"],
+)
+def test_the_programs_answer_every_message(tmp_path, start):
     """The comparison is with programs that do what is asked of them."""
-    for program in (
-        bare(tmp_path / "a", "plain"),
-        bare(tmp_path / "b", "tuned"),
-        listener_alone(tmp_path / "c"),
-    ):
-        try:
-            program.sleep()
-            with program.awake():
-                seen = measure(program.port, connections=3, count=50, tag="T")
-            assert (program.name, seen.sent, seen.accepted) == (program.name, 50, 50)
-            assert program.rss_mib() > 1
-            assert program.cpu_seconds() > 0
-        finally:
-            program.stop()
+    program = start(tmp_path / "home")
+    try:
+        program.sleep()
+        with program.awake():
+            seen = measure(program.port, connections=3, count=50, tag="T")
+        assert (seen.sent, seen.accepted) == (50, 50)
+        assert program.rss_mib() > 1
+        assert program.cpu_seconds() > 0
+    finally:
+        program.stop()
 
 
 def test_what_could_not_be_installed_is_said():
