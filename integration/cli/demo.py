@@ -86,6 +86,7 @@ def _engine(folder: Path, console: Console, port: int | None) -> Iterator[tuple[
     try:
         with console.status("Starting Wardwire on embedded defaults (SQLite, local blob folder) …"):
             _wait(lambda: _is_ready(process, base, log), "the engine did not start")
+            _wait(lambda: _listens(mllp_port), "the MLLP listener did not start")
         console.print(
             f"[green]✓[/] Wardwire is up: MLLP on 127.0.0.1:{mllp_port}, pages and FHIR on {base}\n"
         )
@@ -113,6 +114,11 @@ def _is_ready(process: subprocess.Popen[bytes], base: str, log: Path) -> bool:
     except httpx2.HTTPError:
         return False
     return answer.status_code == httpx2.codes.OK
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _wait(condition: Callable[[], bool], complaint: str) -> None:

@@ -7,7 +7,7 @@
 patient + OBR-4 + OBR-7 (a loose OBX: patient + OBX-14) | digest of the group, with a warning |
 | Observation | work + OBX-3 (code and system, text without code) + OBX-4 + OBX-21 | |
 | DiagnosticReport | work + OBR-4 | |
-| ServiceRequest | scope + placer number; scope + filler number | work |
+| ServiceRequest | scope + placer number + OBR-4; scope + filler number + OBR-4 | work + OBR-4 |
 | Specimen | SPM-2 with its own assigner (placer's, filler's); work + SPM-2; work + SPM-1 + SPM-4 | work |
 | Patient | PID-3 of the channel's `patient_assigners`, best first; the first MR of PID-3; the first of \
 PID-3; PID-2, PID-4 with a warning | none |
@@ -134,9 +134,13 @@ def report(of: Work, obr: SegmentReader) -> Identity:
     return Identity("DiagnosticReport", (*of, code_key(obr.first(4))))
 
 
-def service_request(numbers: OrderNumbers, scopes: Sender, of: Work) -> Identity:
-    """Of an order."""
-    return Identity("ServiceRequest", numbers.order(scopes) or of)
+def service_request(numbers: OrderNumbers, scopes: Sender, of: Work, test: SegmentReader) -> Identity:
+    """Of an order: one placer number may cover several tests (OBR-4), each an order of its own.
+
+    The test is always part of it, never only where one message holds two: else the next message, with one
+    of them, would speak of another order.
+    """
+    return Identity("ServiceRequest", (*(numbers.order(scopes) or of), code_key(test.first(4))))
 
 
 def specimen(of: Work, spm: SegmentReader) -> Identity:

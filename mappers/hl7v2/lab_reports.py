@@ -110,7 +110,7 @@ class Builder:
             order = orc.read(
                 request.orc,
                 request.obr,
-                identity=identities.service_request(request.numbers, self._scopes, request.work),
+                identity=identities.service_request(request.numbers, self._scopes, request.work, request.obr),
                 order_numbers=request.numbers,
                 beside=orc.Beside(
                     code=self._codes[request],
