@@ -17,12 +17,16 @@ from dataclasses import dataclass, field
 
 from integration import telemetry
 
-#: Crashes of one role within this many seconds count together; after so many the whole ends with exit code 1.
+#: Crashes of one role within so many seconds count together; after so many the whole ends with exit code 1.
+#: A message that kills its worker is parked after three, and several may come at once: they must not end
+#: the doors too.
 CRASH_WINDOW_S = 60.0
-CRASHES_TO_GIVE_UP = 6
+CRASHES_TO_GIVE_UP = 12
 #: Pause before a crashed role starts again: 0.5 s, doubling.
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 15.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 4.0
+#: Exit code of a role that will not run the next time either: its settings cannot.
+UNUSABLE = 2
 _LOOK_S = 0.1
 _PR_SET_PDEATHSIG = 1
 _LOG = telemetry.logger(__name__)
@@ -52,7 +56,9 @@ class _Child:
 
 
 class Supervisor:
-    """Runs roles until SIGTERM or SIGINT, then drains them.
+    """Runs roles until SIGTERM or SIGINT, then drains them; a second signal kills what is left.
+
+    Children write to this process's own stdout and stderr. They end when it dies, however it dies.
 
     Args:
         roles: in the order in which they start.
@@ -63,23 +69,32 @@ class Supervisor:
         self._children = [_Child(role) for role in roles]
         self._drain_s = drain_s
         self._stop = threading.Event()
-        self._gave_up = False
+        self._hurry = threading.Event()
+        self._failed = False
 
     def run(self) -> int:
-        """Start, watch, drain; returns the exit code: 1 when a role could not be kept alive."""
+        """Start, watch, drain; returns 1 when a role could not be kept alive, or had to be killed."""
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop.set())
+            signal.signal(number, self._on_signal)
+        # A terminal that closes is no reason to end.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        while not self._stop.wait(_LOOK_S):
+        while not self._stop.is_set():
             for child in self._children:
                 self._look_after(child)
-        self._drain()
-        return 1 if self._gave_up else 0
+            self._stop.wait(_LOOK_S)
+        for stage in sorted({child.role.stage for child in self._children}):
+            self._drain([child for child in self._children if child.role.stage == stage])
+        return 1 if self._failed else 0
+
+    def _on_signal(self, _number: int, _frame: object) -> None:
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
 
     def _look_after(self, child: _Child) -> None:
         now = time.monotonic()
         if child.process is None:
-            if now >= child.start_at:
+            if now >= child.start_at and not self._stop.is_set():
                 child.process = _spawn(child.role.command)
                 _LOG.info("role.started", role=child.role.name, pid=child.process.pid)
             return
@@ -92,30 +107,26 @@ class Supervisor:
             child.crashes.popleft()
         count = len(child.crashes)
         _LOG.error("role.ended", role=child.role.name, exit_code=exit_code, count=count)
-        # Settings that cannot run (exit code 2) will not run the next time either.
-        if count >= CRASHES_TO_GIVE_UP or exit_code == 2:  # noqa: PLR2004
-            _LOG.critical("role.given_up", role=child.role.name, exit_code=exit_code)
-            self._gave_up = True
+        if count >= CRASHES_TO_GIVE_UP or exit_code == UNUSABLE:
+            _LOG.critical("role.given_up", role=child.role.name, exit_code=exit_code, count=count)
+            self._failed = True
             self._stop.set()
-        child.start_at = now + min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (count - 1))
+        child.start_at = now + min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (count - 1))
 
-    def _drain(self) -> None:
-        for stage in sorted({child.role.stage for child in self._children}):
-            living = [
-                child.process
-                for child in self._children
-                if child.role.stage == stage and child.process is not None
-            ]
-            for process in living:
-                process.terminate()
-            deadline = time.monotonic() + self._drain_s
-            for process in living:
-                try:
-                    process.wait(max(0.0, deadline - time.monotonic()))
-                except subprocess.TimeoutExpired:
-                    _LOG.error("role.killed", pid=process.pid, reason="it did not drain in time")
-                    process.kill()
-                    process.wait()
+    def _drain(self, children: Sequence[_Child]) -> None:
+        """Tell a stage to end and wait until it has."""
+        living = {child.role.name: child.process for child in children if child.process is not None}
+        for process in living.values():
+            process.terminate()
+        deadline = time.monotonic() + self._drain_s
+        while living := {name: process for name, process in living.items() if process.poll() is None}:
+            if self._hurry.wait(_LOOK_S) or time.monotonic() > deadline:
+                break
+        for name, process in living.items():
+            _LOG.error("role.killed", role=name, pid=process.pid, reason="it did not drain in time")
+            process.kill()
+            process.wait()
+            self._failed = True
 
 
 def wardwire(role: str, *, config: str | None = None) -> tuple[str, ...]:

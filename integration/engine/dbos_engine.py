@@ -217,11 +217,6 @@ class DbosEngine:
         parked, self._parked_at_start = self._parked_at_start, ()
         return replace(swept, parked=parked + swept.parked)
 
-    def ages(self) -> dict[str, float]:
-        """Seconds since each worker was last heard of, for readiness."""
-        with answering():
-            return self._open().roster.ages()
-
     # The life of a worker
 
     def migrate(self) -> None:
@@ -238,22 +233,28 @@ class DbosEngine:
         """See `EngineLifecycle.start`."""
         if self._turns:
             raise ValueError("the engine has started")
-        self._slot = take_slot(self._url, self._executor)
-        self.migrate()
-        with answering():
-            opened = self._open()
-            for queue in self._queues.values():
-                opened.client.register_queue(
-                    queue.name,
-                    worker_concurrency=queue.prefetch or queue.concurrency,
-                    partition_concurrency=1 if queue.ordered else None,
-                    polling_interval_sec=self._polling_s,
-                )
-            self._parked_at_start = opened.doctor.after_start(self._executor)
-            opened.roster.beat(self._executor)
-            self._turns = self._launch(opened)
-        self._heart = Loop("engine heartbeat", self._beat, self._on_death)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop, 0)
+            self._slot = take_slot(self._url, self._executor)
+            self.migrate()
+            with answering():
+                opened = self._open()
+                self._register_queues(opened.client)
+                self._parked_at_start = opened.doctor.after_start(self._executor)
+                opened.roster.beat(self._executor)
+                self._turns = self._launch(opened)
+            undo.pop_all()
+        self._heart = Loop("engine-heartbeat", self._beat, self._on_death)
         self._heart.start()
+
+    def _register_queues(self, client: DBOSClient) -> None:
+        for queue in self._queues.values():
+            client.register_queue(
+                queue.name,
+                worker_concurrency=queue.prefetch or queue.concurrency,
+                partition_concurrency=1 if queue.ordered else None,
+                polling_interval_sec=self._polling_s,
+            )
 
     def _launch(self, opened: _Open) -> Turns:
         turns = Turns(
@@ -276,7 +277,10 @@ class DbosEngine:
         )
         for name, fn in self._workflows.items():
             DBOS.workflow(name=name, max_recovery_attempts=_CLAIMS_TO_PARK)(turns.workflow(name, fn))
-        DBOS.launch()
+        with contextlib.ExitStack() as undo:
+            undo.callback(DBOS.destroy, destroy_registry=True)
+            DBOS.launch()
+            undo.pop_all()
         return turns
 
     def _beat(self) -> float:

@@ -54,5 +54,7 @@ class Loop:
             return self._tick()
         except StoreUnavailable:
             pause = min(_LONGEST_PAUSE_S, max(0.5, 2 * last_pause))
-            _LOG.warning("a database does not answer", code=self._name, delay_ms=round(1000 * pause))
+            _LOG.warning(
+                "loop.waits", reason="store-unavailable", code=self._name, delay_ms=round(1000 * pause)
+            )
             return pause

@@ -78,42 +78,43 @@ class Sweeper:
         for run in swept.parked:
             if run.workflow == self._workflow:
                 self._park(run.subject_id, CRASHED_WORKER)
-        if swept.resumed or swept.parked:
-            _LOG.warning("took over from dead workers", count=swept.resumed)
+        if swept.resumed:
+            _LOG.warning("sweep.resumed", count=swept.resumed)
         self._compare()
         return EVERY_S
 
     def _compare(self) -> None:
+        """Compare every message that should be under way with what the engine has of it."""
         before = self._clock() - timedelta(seconds=GRACE_S)
         ended: set[tuple[str, int]] = set()
         after, lost = "", 0
+        runs = self._engine.list(states=UNFINISHED, limit=_MOST_RUNS)
+        under_way = {run.subject_id for run in runs if run.workflow == self._workflow}
         while rows := self._inbox.unfinished(dispatched_before=before, after=after, limit=_PAGE):
             after = rows[-1].message_id
-            gone = self._not_under_way(rows)
-            jobs = {self._job_of(row).run_id: row for row in gone}
-            known = {run.id for run in self._engine.list(run_ids=jobs.keys(), limit=_PAGE)} if jobs else set()
-            missing = [row for run_id, row in jobs.items() if run_id not in known]
+            gone = {self._job_of(row).run_id: row for row in rows if row.message_id not in under_way}
+            known = {run.id for run in self._engine.list(run_ids=gone.keys(), limit=_PAGE)} if gone else set()
             # The engine's database is younger than the store's: it was lost, or restored from a backup.
+            missing = [row for run_id, row in gone.items() if run_id not in known]
             self._engine.enqueue([self._job_of(row) for row in missing])
             lost += len(missing)
-            ended |= {(row.message_id, row.replays) for run_id, row in jobs.items() if run_id in known}
-        # Its run is over and it is not: seen twice, for the two databases are not read at one moment.
+            ended |= {(row.message_id, row.replays) for run_id, row in gone.items() if run_id in known}
+        if lost:
+            _LOG.warning("sweep.enqueued_again", count=lost)
+        # With more runs than were asked for, the missing ones say nothing.
+        self._park_ended(ended if len(runs) < _MOST_RUNS else set())
+
+    def _park_ended(self, ended: set[tuple[str, int]]) -> None:
+        """Park messages whose runs are over and that are not, seen twice.
+
+        Twice, for the two databases are not read at one moment.
+        """
         for message_id, _ in ended & self._ended:
             self._park(message_id, RUN_ENDED)
         self._ended = ended
-        if lost:
-            _LOG.warning("messages unknown to the engine were enqueued again", count=lost)
-
-    def _not_under_way(self, rows: Sequence[Undispatched]) -> list[Undispatched]:
-        under_way = {
-            run.subject_id
-            for run in self._engine.list(states=UNFINISHED, limit=_MOST_RUNS)
-            if run.workflow == self._workflow
-        }
-        return [row for row in rows if row.message_id not in under_way]
 
     def _park(self, message_id: str, reason: str) -> None:
         # Conflict: it ended after all, or an operator was quicker.
         with contextlib.suppress(Conflict, NotFound):
             self._inbox.move(message_id, MessageState.PARKED, actor=_ACTOR, reason=reason).result()
-            _LOG.warning("message parked", message_id=message_id, reason=reason)
+            _LOG.warning("message.parked", message_id=message_id, reason=reason)

@@ -9,6 +9,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -16,10 +17,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from integration.store.failures import blame
 
+if TYPE_CHECKING:
+    import psycopg
+
 #: Schema on PostgreSQL; SQLite has a file of its own instead.
 SCHEMA = "wardwire_engine"
 #: How long a statement waits for another process that writes, milliseconds.
 BUSY_MS = 30_000
+#: How long a worker may hold locks without a word, milliseconds.
+FROZEN_MS = 60_000
 #: Key of the PostgreSQL advisory lock under which the tables are made.
 _MAKING = 0x77617264
 
@@ -74,14 +80,16 @@ def open_database(url: str, *, connections: int) -> sa.Engine:
     """
     # Parameters stay out of error texts: they end in logs.
     if not is_sqlite(url):
-        return sa.create_engine(
+        engine = sa.create_engine(
             sa.make_url(url).set(drivername="postgresql+psycopg"),
             pool_size=connections,
             max_overflow=0,
             pool_pre_ping=True,
             hide_parameters=True,
             connect_args={"connect_timeout": 10, "application_name": "wardwire-engine"},
-        ).execution_options(schema_translate_map={SCHEMA: SCHEMA})
+        )
+        event.listen(engine, "connect", _bound_locks)
+        return engine.execution_options(schema_translate_map={SCHEMA: SCHEMA})
     Path(sa.make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(url, pool_size=connections, max_overflow=0, hide_parameters=True)
     event.listen(engine, "connect", _make_durable)
@@ -93,6 +101,13 @@ def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -
     connection.isolation_level = "IMMEDIATE"
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _bound_locks(connection: psycopg.Connection, _entry: ConnectionPoolEntry) -> None:
+    # A worker that freezes in a transaction loses its locks, so that others can take over its runs.
+    connection.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_MS}")
+    # A rollback, with which the pool takes connections back, would undo it.
+    connection.commit()
 
 
 def make_tables(engine: sa.Engine) -> None:

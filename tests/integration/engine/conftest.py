@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.engine.engines import KINDS, Both, Diary, Workflows, build, database
+from tests.integration.engine.engines import KINDS, Both, Diary, Workflows, build
+from tests.support.postgres import any_server, empty_database
 
 Make = Callable[..., Both]
 
@@ -18,10 +19,19 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with any_server() as server:
+        yield server
+
+
 @pytest.fixture
-def place(kind: str, tmp_path: Path) -> Iterator[str]:
+def place(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """URL of the engine's database."""
-    with database(kind, tmp_path) as url:
+    if kind != "postgres":
+        yield f"sqlite:///{tmp_path / 'engine.sqlite'}"
+        return
+    with empty_database(request.getfixturevalue("postgres_server")) as url:
         yield url
 
 

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
-
-import pytest
-import sqlalchemy as sa
 
 from integration.engine.dbos_engine import DbosEngine
 from integration.engine.in_process import InProcessEngine
 from integration.flows.ports import UNFINISHED, Engine, EngineLifecycle, Job, Later, Queue
 
-POSTGRES = os.environ.get("WARDWIRE_TEST_POSTGRES")
-DATABASES = (
-    "sqlite",
-    pytest.param(
-        "postgres",
-        marks=pytest.mark.skipif(POSTGRES is None, reason="set WARDWIRE_TEST_POSTGRES to a PostgreSQL URL"),
-    ),
-)
+DATABASES = ("sqlite", "postgres")
 KINDS = ("in-process", *DATABASES)
 
 Workflows = Mapping[str, Callable[[str], Later | None]]
@@ -57,22 +43,6 @@ def build(
     for name, fn in workflows.items():
         engine.workflow(name, fn)
     return engine
-
-
-@contextmanager
-def database(kind: str, folder: Path) -> Iterator[str]:
-    """The URL of an empty database."""
-    if kind != "postgres":
-        yield f"sqlite:///{folder / 'engine.sqlite'}"
-        return
-    assert POSTGRES is not None
-    server = sa.create_engine(sa.make_url(POSTGRES), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
-    name = f"engine_{uuid.uuid4().hex}"
-    with server.connect() as connection:
-        connection.execute(sa.text(f"CREATE DATABASE {name}"))
-    yield sa.make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
-    with server.connect() as connection:
-        connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 def unfinished(engine: Engine) -> bool:

@@ -100,6 +100,12 @@ def test_sqlite_is_durable(tmp_path: Path) -> None:
     assert ["wal", 2, 1, 30_000] == pragmas
 
 
+def test_a_frozen_worker_loses_its_locks(kind: str, rows: sa.Connection) -> None:
+    """On PostgreSQL a transaction that says nothing for a minute ends, and with it its locks."""
+    if kind == "postgres":
+        assert "1min" == rows.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar()
+
+
 def test_queues_have_bounds(make: Make, diary: Diary, rows: sa.Connection) -> None:
     """Rail 5: worker concurrency and polling are set; a changed setting replaces the old one at a start."""
     for prefetch in (5, 7):
@@ -334,3 +340,6 @@ def test_a_database_that_does_not_answer_is_a_store_that_does_not(tmp_path: Path
     for call in calls:
         with pytest.raises(StoreUnavailable, match="does not answer"):
             call()
+    (tmp_path / "engine.sqlite").unlink()
+    engine.start()
+    engine.stop(0)
