@@ -65,7 +65,7 @@ class Serving:
     def start(self) -> Serving:
         """Start the processes; return when they answer."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603
+            self.process = subprocess.Popen(
                 [sys.executable, "-m", "integration.cli", self.role],
                 env=self.environment,
                 cwd=self.folder,
@@ -87,8 +87,7 @@ class Serving:
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
                 self.process.terminate()
-        code = self.process.wait(timeout=60)
-        return code
+        return self.process.wait(timeout=60)
 
     def _ready(self) -> bool:
         assert self.process is not None
@@ -97,7 +96,7 @@ class Serving:
                 f"{self.role} ended with {self.process.returncode}:\n{self.log.read_text()[-3000:]}"
             )
         try:
-            with urllib.request.urlopen(f"{self.base}/readyz", timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(f"{self.base}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
