@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from mappers.domain.attribution import MessageSource
 from mappers.domain.coding import Concept
@@ -26,6 +26,7 @@ from mappers.hl7v2.segments import nte, obr, obx, orc, pv1, spm
 from mappers.hl7v2.tokens import Segment
 
 _T = TypeVar("_T", Order, Specimen)
+_APART: Final = " say different things; told apart, so a later message on one of them may not be recognised"
 
 
 class Builder:
@@ -120,8 +121,13 @@ class Builder:
             )
             if order:
                 found[request] = order
-        contents = [(request.owner, replace(order, origins=())) for request, order in found.items()]
+        contents = [(request.owner, _order_content(order)) for request, order in found.items()]
         settled = _settle(contents, lambda order: _words(order.code))
+        for (request, order), identity in zip(found.items(), settled, strict=True):
+            if request.obr and identity != order.identity:
+                request.obr.first(2).warn(
+                    IssueCode.DUPLICATE, f"several orders of one number and test{_APART}"
+                )
         return {
             request: replace(order, identity=identity)
             for (request, order), identity in zip(found.items(), settled, strict=True)
@@ -138,10 +144,13 @@ class Builder:
                 places.append((request, place))
                 found.append(specimen)
         contents = [
-            (request.owner, replace(each, origin=""))
-            for (request, _), each in zip(places, found, strict=True)
+            (request.owner, _specimen_content(each)) for (request, _), each in zip(places, found, strict=True)
         ]
         settled = _settle(contents, lambda specimen: _words(specimen.type))
+        for (_, place), specimen, identity in zip(places, found, settled, strict=True):
+            if place and identity != specimen.identity:
+                text = f"several specimens of one number{_APART}"
+                self._account.reader(place.spm).first(2).warn(IssueCode.DUPLICATE, text)
         per_request: dict[Request, dict[SpecimenGroup | None, Specimen]] = {each: {} for each in requests}
         for (request, place), specimen, identity in zip(places, found, settled, strict=True):
             per_request[request][place] = replace(specimen, identity=identity)
@@ -188,6 +197,20 @@ def _specimen_of(result: Result, specimens: dict[SpecimenGroup | None, Specimen]
         related.take()
         return named[0].identity
     return next(iter(specimens.values())).identity if len(specimens) == 1 else None
+
+
+def _order_content(order: Order) -> Order:
+    """What an order says, wherever it says it."""
+    return replace(order, origins=(), notes=_placeless(order.notes))
+
+
+def _specimen_content(specimen: Specimen) -> Specimen:
+    """What is said of a specimen, wherever it is said."""
+    return replace(specimen, origin="", notes=_placeless(specimen.notes))
+
+
+def _placeless(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    return tuple(replace(note, origin="") for note in notes)
 
 
 def _settle(contents: Sequence[tuple[str, _T]], finer: Callable[[_T], str]) -> list[Identity]:

@@ -291,6 +291,34 @@ def test_one_order_of_two_reports_is_one_order() -> None:
     assert 1 == len({present(each).identity for each in twice})
 
 
+def test_one_specimen_of_two_orders_is_one_specimen() -> None:
+    """The same SPM under two orders is one Specimen, comments and all; a different one under its number is said."""
+    first, second = "SPM|1|S-1&LIS||BLD||||||||||left arm", "SPM|2|S-1&LIS||BLD||||||||||left arm"
+    other = OBR.replace("FL-1", "FL-2")
+
+    same = read(f"{HEADER}\r{PATIENT}\r{OBR}\r{first}\r{other}\r{second}\r")
+    apart = read(f"{HEADER}\r{PATIENT}\r{OBR}\r{first}\r{other}\r{second.replace('left', 'right')}\r")
+
+    assert [1, 2] == [
+        len({one.specimens[0].identity for one in each.value.lab_reports[0].reports})
+        for each in (same, apart)
+    ]
+    assert [0, 2] == [
+        sum(issue.location.startswith("SPM") for issue in each.issues) for each in (same, apart)
+    ]
+
+
+def test_orders_that_differ_under_one_number_are_said() -> None:
+    """Same placer number and test, another requester: two orders, and a warning at each."""
+    second = OBR.replace("071000+0100|||||||||", "071000+0100|||||||||9^Neri")
+    found = read(f"{HEADER}\r{PATIENT}\r{OBR}\r{second}\r")
+
+    assert 2 == len({present(each.order).identity for each in found.value.lab_reports[0].reports})
+    assert ["OBR[1]-2", "OBR[2]-2"] == [
+        each.location for each in found.issues if each.location.endswith("-2")
+    ]
+
+
 @pytest.mark.parametrize(
     ("orc", "obr", "reports", "loose"),
     [
