@@ -65,8 +65,8 @@ def _answer(intake: Intake, channel: str) -> Callable[[bytes, Peer], Awaitable[b
     return answer
 
 
-def _refuse(intake: Intake, limit: int) -> Callable[[bytes, Refusal], bytes | None]:
-    def refuse(head: bytes, refusal: Refusal) -> bytes | None:
+def _refuse(intake: Intake) -> Callable[[bytes, Refusal, int], bytes | None]:
+    def refuse(head: bytes, refusal: Refusal, limit: int) -> bytes | None:
         # Out of memory is no fault of the message: close, and the sender keeps it.
         return intake.refuse_oversize(head, limit=limit) if refusal is Refusal.OVERSIZE else None
 
@@ -78,7 +78,7 @@ def _notify(channel: str) -> Callable[..., None]:
         peer = fields.pop("peer", None)
         if event not in {"connected", "disconnected"}:
             known = {key: value for key, value in fields.items() if isinstance(value, int | str)}
-            _LOG.info(f"mllp.{event}", channel=channel, peer=peer.host if peer else None, **known)
+            _LOG.info("mllp event", code=event, channel=channel, peer=peer.host if peer else None, **known)
 
     return notify
 
@@ -106,7 +106,7 @@ async def serve_mllp(settings: Settings, *, ready: Callable[[], None]) -> None:
 async def _listen(name: str, settings: MllpSettings, intake: Intake) -> Listener:
     listener = Listener(
         _answer(intake, settings.channel),
-        refuse=_refuse(intake, settings.max_message_bytes),
+        refuse=_refuse(intake),
         limits=limits_of(settings),
         notify=_notify(settings.channel),
     )

@@ -1,29 +1,20 @@
 """One MLLP connection.
 
-Frames of a connection are given to the door as they come, up to a depth, and answered in their order. Owns
-flow control: reading stops when too much is in hand here, when the peer does not read its answers, or when
-all memory is taken. Knows no HL7 and opens no socket.
+Cuts what comes into frames and gives them to its lane. Owns flow control: reading stops when too much is in
+hand here, when the peer does not read its answers, when it sends faster than it may, or when all memory is
+taken; and the time limits, and how a connection ends. Knows no HL7 and opens no socket.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from dataclasses import replace
 from typing import cast
 
 from integration.transports.mllp.desk import Desk
-from integration.transports.mllp.framing import (
-    BareEnd,
-    Decoder,
-    Event,
-    Frame,
-    Oversize,
-    PayloadUnframeable,
-    Truncated,
-    encode,
-)
-from integration.transports.mllp.terms import Peer, Refusal, tls_subject
+from integration.transports.mllp.framing import BareEnd, Decoder, Event, Frame, Oversize, Truncated
+from integration.transports.mllp.lane import Lane
+from integration.transports.mllp.terms import Peer, tls_subject
 
 #: Answers that the kernel has not taken, before reading stops: some hundred of them.
 _WRITE_BUFFER_BYTES = 64 * 1024
@@ -33,8 +24,8 @@ class Connection(asyncio.Protocol):
     """The protocol of one peer."""
 
     __slots__ = (
-        "_clock", "_decoder", "_desk", "_eof", "_in_hand", "_leaving", "_linger_until", "_lost", "_mute",
-        "_paused", "_peer", "_queue", "_transport", "_unread_since", "gone", "open_bytes",
+        "_clock", "_decoder", "_desk", "_eof", "_lane", "_leaving", "_linger_until", "_lost", "_paused",
+        "_peer", "_transport", "_unread_since", "gone", "open_bytes",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, peer: Peer) -> None:
@@ -42,26 +33,36 @@ class Connection(asyncio.Protocol):
         self._peer = peer
         self._decoder = Decoder(desk.limits.max_message_bytes)
         self._transport: asyncio.Transport | None = None
-        self._in_hand: deque[tuple[asyncio.Future[bytes | None], int]] = deque()
-        self._queue: deque[Frame | Oversize] = deque()  # whole, but beyond the depth
+        self._lane = Lane(desk, peer, send=self._send, moved=self._rest)
         self._clock = 0.0  # since the open frame began, or else since there was nothing to do
         self._unread_since: float | None = None  # the peer does not read its answers
         self._linger_until: float | None = None
-        self._leaving = self._mute = self._eof = self._paused = self._lost = False
+        self._leaving = self._eof = self._paused = self._lost = False
         self.open_bytes = 0
         self.gone: asyncio.Future[None] = desk.loop.create_future()
 
     # --- what the transport calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The TLS handshake, if any, is done: begin to read."""
+        """The TLS handshake, if any, is done: begin to read, if the peer may come in."""
         # Not asserted: uvloop's transports are Transports by their methods only.
         self._transport = transport = cast("asyncio.Transport", transport)
         transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
         subject = tls_subject(transport.get_extra_info("peercert"))
         self._peer = replace(self._peer, tls_subject=subject)
         self._clock = self._desk.loop.time()
-        self._desk.connections.add(self)
+        self._desk.connections[self._peer.connection] = self
+        visit = self._desk.admission.admit(self._peer, now=self._clock)
+        if visit is None:
+            self._desk.counters.connections_refused += 1
+            self._desk.tell("not_admitted", peer=self._peer)
+            self._leaving = True
+            transport.abort()
+            return
+        if visit.max_message_bytes is not None:
+            self._decoder = Decoder(visit.max_message_bytes)
+        most_bytes = visit.max_message_bytes or self._desk.limits.max_message_bytes
+        self._lane.greet(self._peer, pace=visit.pace, most_bytes=most_bytes)
         self._desk.tell("connected", peer=self._peer)
         self.steer()
 
@@ -81,32 +82,34 @@ class Connection(asyncio.Protocol):
             self._weigh_open_frame()
         if counters.held_bytes > desk.limits.max_held_bytes:
             desk.balance()
-        if self._queue or len(self._in_hand) >= desk.limits.pipeline_depth:
+        if self._lane.full:
             self.steer()
 
     def eof_received(self) -> bool:
         """Half-closed by the peer: its answers still go out, but over TLS, which knows no such thing."""
         self._eof = True
-        owing = bool(self._in_hand or self._queue) and not self._mute
+        owing = not (self._lane.empty or self._lane.mute)
         self.leave()
         return owing and self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         """The peer does not read its answers: take nothing more from it until it does."""
         self._unread_since = self._desk.loop.time()
+        self._lane.held_back = True
         self.steer()
 
     def resume_writing(self) -> None:
         """The peer reads again."""
         self._unread_since = None
-        self._begin_queued()
+        self._lane.held_back = False
+        self._lane.advance()
         self.steer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """What is in hand is finished by the door; nobody is there to be answered."""
-        self._lost = self._leaving = self._mute = True
+        self._lost = self._leaving = self._lane.mute = True
         self._drop_open_frame()
-        self._drop_queue()
+        self._lane.drop_queue()
         self._desk.tell("disconnected", peer=self._peer, error=type(exc).__name__ if exc else None)
         self._desk.balance()
         self._depart()
@@ -118,10 +121,7 @@ class Connection(asyncio.Protocol):
         if self._eof or self._lost or self._transport is None:
             return
         pause = not self._leaving and (
-            len(self._in_hand) >= self._desk.limits.pipeline_depth
-            or bool(self._queue)
-            or self._unread_since is not None
-            or self._desk.stalled
+            self._lane.full or self._unread_since is not None or self._desk.stalled
         )
         if pause is self._paused:
             return
@@ -144,8 +144,12 @@ class Connection(asyncio.Protocol):
             self._drop_open_frame()
             self._desk.balance()
             self.steer()
-        if self._mute or not (self._in_hand or self._queue):
+        if self._lane.mute or self._lane.empty:
             self._hang_up()
+
+    def post(self, payload: bytes) -> bool:
+        """Send a payload of our own, behind the answers to all that came before; False if it cannot be."""
+        return not (self._leaving or self._lost) and self._lane.post(payload)
 
     def abort(self) -> None:
         """Close at once."""
@@ -166,27 +170,17 @@ class Connection(asyncio.Protocol):
             if not self._paused and now - self._clock > limits.message_seconds:
                 self._time_out("frame not ended")
                 self.leave()
-        elif not self._in_hand and not self._leaving and now - self._clock > limits.idle_seconds:
+        elif self._lane.empty and not self._leaving and now - self._clock > limits.idle_seconds:
             self._time_out("idle")
             self.leave()
 
     # --- frames and answers
 
     def _take(self, event: Event) -> None:
-        counters = self._desk.counters
-        if isinstance(event, Frame):
-            counters.frames += 1
-        elif isinstance(event, Oversize):
-            counters.refused_budget += event.shed
-            counters.refused_oversize += not event.shed
-            self._desk.tell("refused", peer=self._peer, reason=_reason(event), size=event.size)
+        if isinstance(event, Frame | Oversize):
+            self._lane.take(event)
         else:
             self._note(event)
-            return
-        counters.in_hand += 1
-        counters.held_bytes += _weight(event)
-        self._queue.append(event)
-        self._begin_queued()
 
     def _note(self, event: Truncated | BareEnd) -> None:
         counters = self._desk.counters
@@ -196,74 +190,24 @@ class Connection(asyncio.Protocol):
             counters.truncated += 1
             self._desk.tell("truncated", peer=self._peer, size=event.size)
 
-    def _begin(self, event: Frame | Oversize) -> None:
-        desk = self._desk
-        future: asyncio.Future[bytes | None]
-        if isinstance(event, Frame):
-            future = asyncio.ensure_future(desk.answer(event.payload, self._peer), loop=desk.loop)
-        else:
-            future = desk.loop.create_future()
-            future.set_result(desk.refuse(event.head, _reason(event)))
-        self._in_hand.append((future, _weight(event)))
-        future.add_done_callback(self._answered)
-
-    def _begin_queued(self) -> None:
-        depth = self._desk.limits.pipeline_depth
-        while self._queue and self._unread_since is None and len(self._in_hand) < depth:
-            self._begin(self._queue.popleft())
-
-    def _answered(self, _: asyncio.Future[bytes | None]) -> None:
-        """Send the answers that are ready and whose turn it is."""
-        counters, in_hand = self._desk.counters, self._in_hand
-        blocks: list[bytes] = []
-        while in_hand and in_hand[0][0].done():
-            future, weight = in_hand.popleft()
-            counters.in_hand -= 1
-            counters.held_bytes -= weight
-            block = self._block(future)
-            if block is None or self._mute:
-                counters.unanswered += 1
-                self._mute = True
-            else:
-                blocks.append(block)
-        if blocks and self._transport is not None:
-            counters.answered += len(blocks)
-            self._transport.write(blocks[0] if len(blocks) == 1 else b"".join(blocks))
-        if self._mute:
-            self._drop_queue()
-            self.leave()
-        self._begin_queued()
-        self._rest()
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
 
     def _rest(self) -> None:
         """After answers went out: read on, start the idle clock, or leave."""
-        desk = self._desk
+        desk, lane = self._desk, self._lane
+        if lane.mute:
+            self.leave()
         if desk.stalled:
             desk.balance()
         if self._paused:
             self.steer()
-        if not self._in_hand and not self._queue:
+        if lane.empty:
             if self._leaving:
                 self._hang_up()
             elif not self._decoder.is_open:
                 self._clock = desk.loop.time()
-
-    def _block(self, future: asyncio.Future[bytes | None]) -> bytes | None:
-        """The framed answer, or None where there is none to send."""
-        if future.cancelled():
-            return None
-        error = future.exception()
-        if error is None:
-            answer = future.result()
-            if answer is None:
-                return None
-            try:
-                return encode(answer)
-            except PayloadUnframeable as unframeable:
-                error = unframeable
-        # Its type only: its text may come from a library that quotes the message.
-        self._desk.tell("answer_failed", peer=self._peer, error=type(error).__name__)
-        return None
 
     # --- the end
 
@@ -290,8 +234,8 @@ class Connection(asyncio.Protocol):
 
     def _depart(self) -> None:
         """Off the list, once the transport is gone and nothing is in hand."""
-        if self._lost and not self._in_hand and not self.gone.done():
-            self._desk.connections.discard(self)
+        if self._lost and not self._lane.busy and not self.gone.done():
+            self._desk.connections.pop(self._peer.connection, None)
             self.gone.set_result(None)
 
     def _time_out(self, reason: str) -> None:
@@ -308,18 +252,3 @@ class Connection(asyncio.Protocol):
             if isinstance(event, (Truncated, BareEnd)):
                 self._note(event)
         self._weigh_open_frame()
-
-    def _drop_queue(self) -> None:
-        for event in self._queue:
-            self._desk.counters.in_hand -= 1
-            self._desk.counters.held_bytes -= _weight(event)
-            self._desk.counters.unanswered += 1
-        self._queue.clear()
-
-
-def _weight(event: Frame | Oversize) -> int:
-    return len(event.payload if isinstance(event, Frame) else event.head)
-
-
-def _reason(event: Oversize) -> Refusal:
-    return Refusal.BUDGET if event.shed else Refusal.OVERSIZE

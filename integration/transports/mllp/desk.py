@@ -6,7 +6,8 @@ import asyncio
 from dataclasses import replace
 from typing import Protocol
 
-from integration.transports.mllp.terms import Answer, Counters, Limits, Notify, Refuse
+from integration.transports.mllp.admission import Admission
+from integration.transports.mllp.terms import Answer, Counters, Limits, Notify, Refuse, Release
 
 
 class Attached(Protocol):
@@ -26,6 +27,9 @@ class Attached(Protocol):
     def shed(self) -> None:
         """Give up the memory of the open frame; it will be refused when it ends."""
 
+    def post(self, payload: bytes) -> bool:
+        """Send a payload of our own, behind the answers to all that came before; False if it cannot be."""
+
     def leave(self) -> None:
         """Take no more frames, answer those in hand, then close."""
 
@@ -37,15 +41,30 @@ class Attached(Protocol):
 
 
 class Desk:
-    """One for each listener; lives on its event loop."""
+    """One for each listener; lives on its event loop.
 
-    def __init__(self, answer: Answer, *, refuse: Refuse, limits: Limits, notify: Notify | None) -> None:
+    Attributes:
+        connections: by their number.
+    """
+
+    def __init__(  # noqa: PLR0913  # one parameter for each term of the service
+        self,
+        answer: Answer,
+        *,
+        refuse: Refuse,
+        limits: Limits,
+        admission: Admission,
+        release: Release,
+        notify: Notify | None,
+    ) -> None:
         self.answer = answer
         self.refuse = refuse
         self.limits = limits
+        self.admission = admission
+        self.release = release
         self.loop = asyncio.get_running_loop()
         self.counters = Counters()
-        self.connections: set[Attached] = set()
+        self.connections: dict[int, Attached] = {}
         self.stalled = False
         self._notify = notify
         self._enough = limits.max_held_bytes * 3 // 4
@@ -72,7 +91,9 @@ class Desk:
             self.tell("stalled", held_bytes=counters.held_bytes)
             self._stall(stalled=True)
         if self.stalled and not counters.in_hand:
-            for connection in sorted(self.connections, key=lambda each: each.open_bytes, reverse=True):
+            for connection in sorted(
+                self.connections.values(), key=lambda each: each.open_bytes, reverse=True
+            ):
                 if counters.held_bytes <= self._enough:
                     break
                 connection.shed()
@@ -81,5 +102,5 @@ class Desk:
 
     def _stall(self, *, stalled: bool) -> None:
         self.stalled = stalled
-        for connection in self.connections:
+        for connection in self.connections.values():
             connection.steer()

@@ -1,7 +1,8 @@
-"""MLLP release 1 block framing over any byte source: no IO, no clock, no HL7 beyond the three block bytes.
+"""MLLP block framing over any byte source: no IO, no clock, no HL7 beyond the three block bytes.
 
-A frame is `VT payload FS CR` (0x0B, 0x1C 0x0D; HL7 v2 Transport Specification: MLLP, release 1). The grammar
-is one and has no dead ends, so no bytes can break a stream:
+A frame is `VT payload FS CR` (0x0B, 0x1C 0x0D; HL7 v2 Transport Specification: MLLP, release 1). The commit
+blocks of release 2 are frames like any other, whose payload is one byte. The grammar is one and has no dead
+ends, so no bytes can break a stream:
 
 | state   | byte | what happens                                                        |
 |---------|------|---------------------------------------------------------------------|
@@ -25,6 +26,10 @@ START_BLOCK = b"\x0b"
 END_BLOCK = b"\x1c"
 CARRIAGE_RETURN = b"\r"
 _CR = CARRIAGE_RETURN[0]
+
+#: Release 2: what the payload of a commit block says.
+ACK, NAK = b"\x06", b"\x15"
+COMMITTED, NOT_COMMITTED = b"\x0b\x06\x1c\r", b"\x0b\x15\x1c\r"
 
 #: How much of a frame that is not kept stays readable: MSH is its first segment and fits.
 HEAD_BYTES = 4096

@@ -15,9 +15,10 @@ import ssl
 from collections import Counter
 from typing import Any
 
+from integration.transports.mllp.admission import Admission
 from integration.transports.mllp.connection import Connection
 from integration.transports.mllp.desk import Desk
-from integration.transports.mllp.terms import Answer, Counters, Limits, Notify, Peer, Refuse
+from integration.transports.mllp.terms import Answer, Counters, Limits, Notify, Peer, Refuse, Release
 
 #: Accepted in one turn of the loop; a flood must not keep the connected from being served.
 _ACCEPTS_PER_TURN = 64
@@ -37,20 +38,32 @@ class Listener:
         answer: the door; see `Answer`. It is called in the order of arrival.
         refuse: answers a frame that never gets to the door; by default the connection is closed instead.
         limits: what it bears.
+        admission: who may connect; by default everybody.
+        release: of MLLP.
         notify: is told of rare events: connected, disconnected, refused, truncated, timed_out, stalled,
-            turned_away, handshake_failed, answer_failed.
+            turned_away, not_admitted, handshake_failed, answer_failed.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one parameter for each term of the service
         self,
         answer: Answer,
         *,
-        refuse: Refuse = lambda _head, _refusal: None,
+        refuse: Refuse = lambda _head, _refusal, _limit: None,
         limits: Limits | None = None,
+        admission: Admission | None = None,
+        release: Release = Release.ONE,
         notify: Notify | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._desk = Desk(answer, refuse=refuse, limits=self._limits, notify=notify)
+        self._admission = admission or Admission()
+        self._desk = Desk(
+            answer,
+            refuse=refuse,
+            limits=self._limits,
+            admission=self._admission,
+            release=release,
+            notify=notify,
+        )
         self._loop = asyncio.get_running_loop()
         self._sockets: list[socket.socket] = []
         self._hosts: Counter[str] = Counter()
@@ -62,6 +75,15 @@ class Listener:
     def counters(self) -> Counters:
         """What has happened so far."""
         return self._desk.reading()
+
+    def post(self, peer: Peer, payload: bytes) -> bool:
+        """Send a payload of our own on the connection of a peer, behind the answers to all that came before.
+
+        Returns:
+            False when that connection is gone or going; another one of the same peer is not used.
+        """
+        connection = self._desk.connections.get(peer.connection)
+        return connection is not None and connection.post(payload)
 
     async def listen(
         self, host: str | None = "127.0.0.1", port: int = 2575, *, tls: ssl.SSLContext | None = None
@@ -106,13 +128,13 @@ class Listener:
         await asyncio.sleep(0)  # a greeting cancelled before its first step would leave its socket open
         for greeting in self._greetings:
             greeting.cancel()
-        for connection in tuple(self._desk.connections):
+        for connection in tuple(self._desk.connections.values()):
             connection.leave()
-        leaving = [connection.gone for connection in self._desk.connections]
+        leaving = [connection.gone for connection in self._desk.connections.values()]
         if leaving:
             await asyncio.wait(leaving, timeout=within)
         answered = not self._desk.counters.in_hand
-        for connection in tuple(self._desk.connections):
+        for connection in tuple(self._desk.connections.values()):
             connection.abort()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -140,13 +162,16 @@ class Listener:
                 continue
             self._hosts[address[0]] += 1
             self._desk.counters.connections_accepted += 1
-            greeting = self._loop.create_task(self._greet(accepted, Peer(address[0], address[1]), tls))
+            number = self._desk.counters.connections_accepted
+            peer = Peer(address[0], address[1], connection=number)
+            greeting = self._loop.create_task(self._greet(accepted, peer, tls))
             self._greetings.add(greeting)
             greeting.add_done_callback(self._greetings.discard)
 
     def _admits(self, host: str) -> bool:
         return (
-            self._hosts.total() < self._limits.max_connections
+            self._admission.may_knock(host)
+            and self._hosts.total() < self._limits.max_connections
             and self._hosts[host] < self._limits.max_connections_per_host
         )
 
@@ -197,7 +222,7 @@ class Listener:
     def _sweep(self) -> None:
         """Close what has run out of time. One pass for all: a timer for each frame would cost each frame."""
         now = self._loop.time()
-        for connection in tuple(self._desk.connections):
+        for connection in tuple(self._desk.connections.values()):
             connection.expire(now)
         refused = self._desk.counters.connections_refused
         if refused > self._told_refused:  # one line for a flood, not ten thousand

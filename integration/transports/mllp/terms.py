@@ -6,8 +6,8 @@ No socket and no HL7 in here. Nothing told to `Notify` holds a byte of a message
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, StrEnum, auto
 from typing import Any
 
 from integration.transports.mllp.framing import DEFAULT_MAX_BYTES
@@ -56,11 +56,20 @@ class Peer:
         host: its address.
         port: its port.
         tls_subject: subject of the certificate it proved, as in RFC 4514; None without mutual TLS.
+        connection: number of this connection of its listener: an address may come again, this does not.
     """
 
     host: str
     port: int
     tls_subject: str | None = None
+    connection: int = field(default=0, compare=False)
+
+
+class Release(IntEnum):
+    """Of the MLLP transport specification. TWO: each block is answered by a commit block of its own."""
+
+    ONE = 1
+    TWO = 2
 
 
 class Refusal(StrEnum):
@@ -70,11 +79,19 @@ class Refusal(StrEnum):
     BUDGET = "budget"  # all memory is taken by others: the same later may do
 
 
-#: Takes a payload; bytes are sent as its answer, None closes the connection without one: it is not stored.
+class Silence(Enum):
+    """The answer to a message that wants none: it is kept, nothing is sent, the connection stays open."""
+
+    KEPT = auto()
+
+
+#: Takes a payload. Bytes are sent as its answer; `Silence` sends nothing; None closes the connection without
+#: an answer: it is not stored (release 2 says so in a negative commit block instead, and stays).
 #: A `Future` is watched as it is; a coroutine becomes a task.
-Answer = Callable[[bytes, Peer], Awaitable[bytes | None]]
-#: Takes the head of a refused payload; bytes are sent as its answer, None closes the connection.
-Refuse = Callable[[bytes, Refusal], bytes | None]
+Answer = Callable[[bytes, Peer], Awaitable[bytes | Silence | None]]
+#: Takes the head of a refused payload, why, and the most bytes that this peer may send at once. Bytes are
+#: sent as its answer, None closes the connection. Release 2 does not ask: a negative commit block says it.
+Refuse = Callable[[bytes, Refusal, int], bytes | None]
 #: Is told of rare events by name. Runs on its own turn of the loop, so that it cannot break the protocol.
 Notify = Callable[..., None]
 
@@ -85,10 +102,14 @@ class Counters:
 
     Attributes:
         connections_accepted: let in, whether or not a TLS handshake then failed.
-        connections_refused: over a limit, or without a file descriptor to spare.
+        connections_refused: over a limit, not on the list, or without a file descriptor to spare.
         handshakes_failed: TLS.
         frames: whole ones, given to the door.
         answered: answers sent, to whole frames and to refused ones.
+        silent: frames that were kept and wanted no answer.
+        posted: payloads of our own sent, beside answers.
+        commits: commit blocks received (release 2).
+        throttled: times that a peer was made to wait for its rate.
         unanswered: neither taken by the door nor refused in words, or the peer had gone.
         refused_oversize: frames longer than max_message_bytes.
         refused_budget: frames dropped because all memory was taken.
@@ -107,6 +128,10 @@ class Counters:
     handshakes_failed: int = 0
     frames: int = 0
     answered: int = 0
+    silent: int = 0
+    posted: int = 0
+    commits: int = 0
+    throttled: int = 0
     unanswered: int = 0
     refused_oversize: int = 0
     refused_budget: int = 0

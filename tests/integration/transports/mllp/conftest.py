@@ -38,7 +38,7 @@ class Door:
         self.in_hand -= 1
         return b"ACK " + payload
 
-    def refuse(self, head, refusal):
+    def refuse(self, head, refusal, _limit):
         self.refused.append((head, refusal))
         return b"NACK " + refusal.value.encode()
 
@@ -70,10 +70,11 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged(*, tls=None, **changes):
-    """A listener; keyword arguments are limits, or `answer`, `refuse`, `notify` in place of the door's."""
+    """A listener; keyword arguments are limits, or calls in place of the door's, or terms of the listener."""
     door = Door()
+    terms = {name: changes.pop(name) for name in ("admission", "release") if name in changes}
     calls = {name: changes.pop(name, getattr(door, name)) for name in ("answer", "refuse", "notify")}
-    listener = Listener(calls.pop("answer"), limits=Limits(**changes), **calls)
+    listener = Listener(calls.pop("answer"), limits=Limits(**changes), **calls, **terms)
     ((host, port, *_),) = await listener.listen("127.0.0.1", 0, tls=tls)
     try:
         yield Stage(door, listener, (host, port))

@@ -232,7 +232,7 @@ def test_an_oversize_frame_without_words_closes_the_connection(run):
     """Where nobody says what to answer, silence and a closed connection are the answer."""
 
     async def story():
-        async with staged(max_message_bytes=10, refuse=lambda _head, _reason: None) as stage:
+        async with staged(max_message_bytes=10, refuse=lambda _head, _reason, _limit: None) as stage:
             wire = await stage.play(send(framed(b"x" * 11)), to_end())
             assert (wire.received, wire.ended) == (b"", "closed")
 
