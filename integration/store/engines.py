@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,10 +25,8 @@ from integration.store.durable_files import make_folder, sync_folder, unavailabl
 #: Seconds between two looks at a write lock that another process holds. SQLite's own busy handler sleeps up
 #: to 100 ms and is not fair, which a sender would see as a late ACK.
 _LOCK_POLL = 0.000_5
-#: Bytes. Rows of a few hundred bytes and payloads of 2 to 4 KB waste less of a larger page.
-_PAGE_SIZE = 8192
-#: 32 MiB of log: at full load each page is written back to the database once for several changes.
-_CHECKPOINT_PAGES = 4096
+#: Pages, 32 MiB of log: at full load each page is written back to the database once for several changes.
+_CHECKPOINT_PAGES = 8192
 #: Serialises the writers of all processes (any constant that nothing else on the server uses).
 _ADVISORY_LOCK = 0x57415244
 _CONNECT_TIMEOUT = 5
@@ -54,10 +52,9 @@ class SqliteEngines:
 
     def writing(self) -> Writing:
         """What the writer thread works with."""
-        engine = self._engine(poolclass=NullPool)
+        engine = self._engine(poolclass=NullPool, isolation_level="AUTOCOMMIT")
         event.listen(engine, "connect", self._prepare_writer)
-        event.listen(engine, "begin", self._begin_immediate)
-        return Writing(engine, before=self._create, identify=self._identify)
+        return Writing(engine, self._begin_immediate, before=self._create, identify=self._identify)
 
     def _engine(self, **options: Any) -> Engine:
         # mode=rw: a reader, or a writer that finds the file gone, must not make an empty database.
@@ -92,7 +89,6 @@ class SqliteEngines:
         connection.isolation_level = None
         for pragma in (
             f"busy_timeout={round(self._lock_timeout * 1000)}",
-            f"page_size={_PAGE_SIZE}",  # only before the first table
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
@@ -101,13 +97,13 @@ class SqliteEngines:
         ):
             connection.execute(f"PRAGMA {pragma}")
 
-    def _begin_immediate(self, connection: Connection) -> None:
-        execute = connection.connection.driver_connection.execute  # type: ignore[union-attr]
-        deadline = time.monotonic() + self._lock_timeout
+    def _begin_immediate(self, driver: Any) -> None:
+        deadline = None
         while True:
             try:
-                execute("BEGIN IMMEDIATE")
+                driver.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
+                deadline = deadline or time.monotonic() + self._lock_timeout
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
                     raise
                 time.sleep(_LOCK_POLL)
@@ -136,10 +132,9 @@ class PostgresEngines:
 
     def writing(self) -> Writing:
         """What the writer thread works with."""
-        engine = self._engine(poolclass=NullPool, isolation_level="READ COMMITTED")
+        engine = self._engine(poolclass=NullPool, isolation_level="AUTOCOMMIT")
         event.listen(engine, "connect", self._prepare_writer)
-        event.listen(engine, "begin", _take_advisory_lock)
-        return Writing(engine)
+        return Writing(engine, _begin_under_lock)
 
     def _engine(self, **options: Any) -> Engine:
         arguments = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": "wardwire"}
@@ -160,8 +155,12 @@ class PostgresEngines:
 class Writing:
     """`group_commit.Transactions` over one lasting connection, opened again after any failure.
 
+    Transactions are opened and ended on the driver's connection: SQLAlchemy, which believes in autocommit
+    here, would take as long for that as a small commit takes.
+
     Args:
-        engine: without a pool.
+        engine: without a pool, in autocommit mode.
+        begin: opens a transaction on the driver's connection, under the store's write lock.
         before: called before the first connection, never when a lost database is looked for again.
         identify: which database a commit went to; when it changes, the commit counts as lost.
     """
@@ -169,28 +168,47 @@ class Writing:
     def __init__(
         self,
         engine: Engine,
+        begin: Callable[[Any], None],
         *,
         before: Callable[[], None] | None = None,
         identify: Callable[[], object] | None = None,
     ) -> None:
         self._engine = engine
+        self._begin = begin
         self._before = before
         self._identify = identify
         self._identity: object = None
         self._connection: Connection | None = None
+        self._driver: Any = None
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A transaction under the store's write lock."""
         connection = self._connection or self._open()
-        with connection.begin():
+        driver = self._driver
+        self._begin(driver)
+        try:
             yield connection
+            driver.execute("COMMIT")
+        except BaseException:
+            driver.rollback()
+            raise
         if self._identify is not None and self._identify() != self._identity:
             raise StoreUnavailable("the database file was replaced while it was open")
 
-    def savepoint(self, connection: Connection) -> AbstractContextManager[object]:
+    @contextmanager
+    def savepoint(self, _connection: Connection) -> Iterator[None]:
         """A part of a transaction that is rolled back alone."""
-        return connection.begin_nested()
+        driver = self._driver
+        driver.execute("SAVEPOINT alone")
+        try:
+            yield
+        except BaseException:
+            # When the disk is full, SQLite has rolled back everything, and the first error says so.
+            with suppress(sqlite3.Error):
+                driver.execute("ROLLBACK TO alone")
+            raise
+        driver.execute("RELEASE alone")
 
     def blame(self, error: BaseException) -> BaseException:
         """The error to hand to who waits."""
@@ -207,6 +225,7 @@ class Writing:
         if self._before is not None and self._identity is None:
             self._before()
         self._connection = connection = self._engine.connect()
+        self._driver = connection.connection.driver_connection
         if self._identify is not None:
             self._identity = self._identify()
         return connection
@@ -216,5 +235,6 @@ def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
-def _take_advisory_lock(connection: Connection) -> None:
-    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+def _begin_under_lock(driver: Any) -> None:
+    # One round trip. Later statements see what the last holder of the lock committed.
+    driver.execute(f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")

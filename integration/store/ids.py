@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 #: Bytes of randomness in one message id.
 ENTROPY = 8
@@ -18,7 +19,13 @@ def utc_text(moment: datetime) -> str:
         if moment.tzinfo is None:
             raise ValueError("a moment needs a zone")
         moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
+    return f"{_second_text(int(moment.timestamp()))}.{moment.microsecond:06d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second_text(second: int) -> str:
+    # Under load thousands of messages come within one second.
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def message_id(moment: datetime, entropy: bytes) -> str:
@@ -26,15 +33,12 @@ def message_id(moment: datetime, entropy: bytes) -> str:
 
     Args:
         moment: aware.
-        entropy: ENTROPY random bytes; the first two bits are the variant's.
+        entropy: ENTROPY random bytes, of which four bits give way to the variant.
     """
     milliseconds, microseconds = divmod(round(moment.timestamp() * 1_000_000), 1000)
-    fraction = microseconds * 4096 // 1000
+    head = f"{milliseconds:012x}7{microseconds * 4096 // 1000:03x}"
     tail = entropy.hex()
-    return (
-        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}-7{fraction:03x}"
-        f"-{'89ab'[entropy[0] & 3]}{tail[1:4]}-{tail[4:]}"
-    )
+    return f"{head[:8]}-{head[8:12]}-{head[12:]}-8{tail[1:4]}-{tail[4:]}"
 
 
 def first_id_at(moment: datetime) -> str:

@@ -90,7 +90,7 @@ class StoredMessage:
         seq: of the audit record that admitted it: its place in the order of all commits, monotone.
         received_at: UTC, RFC 3339 text with microseconds; so are the other times.
         size: of the bytes as received.
-        digest: keyed digest of the bytes as received, "key id:hex".
+        digest: keyed digest that vouches for every byte as received, "key id:hex" (`preparation`).
         order_key: keyed mark of the arrival's order key (which may name a patient); empty when that was.
         reason: code of why it is in its state, e.g. "same-id-other-content"; never text of the message.
         attempts: how often a worker took it since it arrived or was replayed.

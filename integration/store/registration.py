@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 
 from sqlalchemy import Connection
 
@@ -96,17 +96,21 @@ def _heads(connection: Connection, door_keys: list[str], since: str) -> dict[str
     # A power of two of places, so that few statements serve all batches and stay compiled.
     count = 1 << (len(door_keys) - 1).bit_length()
     door_keys += door_keys[-1:] * (count - len(door_keys))
-    place = places(1, connection)
     rows = run(
-        connection,
-        f"SELECT door_key, seq, {_EARLIER} FROM message WHERE door_key IN ({places(count, connection)})"  # noqa: S608
-        f" AND parent_id IS NULL AND received_at >= {place}",
-        (*door_keys, since),
-    ).fetchall()
+        connection, _heads_statement(places(count, connection), places(1, connection)), (*door_keys, since)
+    )
     found: dict[str, list[Earlier]] = {}
-    for door_key, _, *earlier in sorted(rows, key=_by_seq):
+    for door_key, _, *earlier in sorted(rows.fetchall(), key=_by_seq):
         found.setdefault(door_key, []).append(Earlier(*earlier))
     return found
+
+
+@cache
+def _heads_statement(door_keys: str, since: str) -> str:
+    return (
+        f"SELECT door_key, seq, {_EARLIER} FROM message WHERE door_key IN ({door_keys})"  # noqa: S608
+        f" AND parent_id IS NULL AND received_at >= {since}"
+    )
 
 
 def _by_seq(row: tuple[object, ...]) -> int:

@@ -14,6 +14,8 @@ from sqlalchemy import Connection
 
 #: Rows of one INSERT; times the columns of the widest table that stays far below 32,766 parameters.
 _MOST_ROWS = 128
+#: Up to so many rows, every number has a statement of its own.
+_FEW_ROWS = 16
 
 
 def run(connection: Connection, statement: str, values: Sequence[Any] = ()) -> Any:
@@ -27,7 +29,7 @@ def insert(
     """Insert rows, as each driver takes many of them for the least of its own work.
 
     SQLite: few statements of many rows, since `executemany` would give up the interpreter lock once for every
-    row and wait to get it back from a busy event loop. Numbers of rows are powers of two, so that few
+    row and wait to get it back from a busy event loop. Larger numbers of rows are powers of two, so that few
     statements serve all batches and stay compiled. PostgreSQL: COPY, whose rows are not parsed as parameters.
     """
     if connection.dialect.name != "sqlite":
@@ -35,7 +37,7 @@ def insert(
         return
     start, left = 0, len(rows)
     while left:
-        count = min(_MOST_ROWS, 1 << (left.bit_length() - 1))
+        count = left if left < _FEW_ROWS else min(_MOST_ROWS, 1 << (left.bit_length() - 1))
         values = tuple(chain.from_iterable(rows[start : start + count]))
         run(connection, _insert(table, columns, count), values)
         start += count
@@ -53,7 +55,12 @@ def _copy(
 
 def places(count: int, connection: Connection) -> str:
     """`count` places, for the list of an IN."""
-    return ", ".join((_place(connection.dialect.name),) * count)
+    return _places(count, connection.dialect.name)
+
+
+@cache
+def _places(count: int, dialect: str) -> str:
+    return ", ".join(("?" if dialect == "sqlite" else "%s",) * count)
 
 
 def _names(columns: tuple[str, ...]) -> str:
@@ -69,7 +76,3 @@ def _copy_statement(table: str, columns: tuple[str, ...]) -> str:
 def _insert(table: str, columns: tuple[str, ...], count: int) -> str:
     row = f"({', '.join('?' * len(columns))})"
     return f'INSERT INTO "{table}" ({_names(columns)}) VALUES {", ".join((row,) * count)}'  # noqa: S608  # ours
-
-
-def _place(dialect: str) -> str:
-    return "?" if dialect == "sqlite" else "%s"
