@@ -187,12 +187,14 @@ class Writing:
         connection = self._connection or self._open()
         driver = self._driver
         self._begin(driver)
+        committed = False
         try:
             yield connection
             driver.execute("COMMIT")
-        except BaseException:
-            driver.rollback()
-            raise
+            committed = True
+        finally:
+            if not committed:
+                driver.rollback()
         if self._identify is not None and self._identify() != self._identity:
             raise StoreUnavailable("the database file was replaced while it was open")
 
@@ -201,14 +203,16 @@ class Writing:
         """A part of a transaction that is rolled back alone."""
         driver = self._driver
         driver.execute("SAVEPOINT alone")
+        released = False
         try:
             yield
-        except BaseException:
-            # When the disk is full, SQLite has rolled back everything, and the first error says so.
-            with suppress(sqlite3.Error):
-                driver.execute("ROLLBACK TO alone")
-            raise
-        driver.execute("RELEASE alone")
+            driver.execute("RELEASE alone")
+            released = True
+        finally:
+            if not released:
+                # When the disk is full, SQLite has rolled back everything, and the first error says so.
+                with suppress(sqlite3.Error):
+                    driver.execute("ROLLBACK TO alone")
 
     def blame(self, error: BaseException) -> BaseException:
         """The error to hand to who waits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from alembic.util import CommandError
 ${imports if imports else ""}
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
@@ -18,4 +19,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Schemas only go forward: a backup is the way back."""
-    raise NotImplementedError
+    raise CommandError("restore a backup instead")
