@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, text, union_all
 
 from integration.errors import Conflict, NotFound
 from integration.states import MESSAGE_MOVES, MessageState
-from integration.store import audit
+from integration.store import acknowledgements, audit
 from integration.store.admission import decode_issues
 from integration.store.canonical import canonical
 from integration.store.ids import first_id_at
@@ -139,7 +139,8 @@ def mark_dispatched(connection: Connection, message_ids: Sequence[str], at: str)
 def move(connection: Connection, message_id: str, state: MessageState, act: Act) -> StoredMessage:
     """Put a message into another state, with its audit record, in the caller's transaction.
 
-    RECEIVED begins a new run: it is dispatched again, under the next replay number.
+    RECEIVED begins a new run: it is dispatched again, under the next replay number. An end of the message
+    decides what its sender is told, where it wants to be.
 
     Args:
         connection: of a work of `Database.write`.
@@ -162,18 +163,20 @@ def move(connection: Connection, message_id: str, state: MessageState, act: Act)
     elif state in _FINISHED:
         changes["finished_at"] = act.at
     connection.execute(MESSAGES.update().where(_M.id == message_id).values(changes))
-    _audit_move(connection, before, state, act)
+    seq = _audit_move(connection, before, state, act)
+    acknowledgements.decide(connection, message_id, state, act, seq=seq)
     return find(connection, message_id)
 
 
-def _audit_move(connection: Connection, before: StoredMessage, state: MessageState, act: Act) -> None:
+def _audit_move(connection: Connection, before: StoredMessage, state: MessageState, act: Act) -> int:
+    """The sequence number of the record."""
     kind = "message.replayed" if state is MessageState.RECEIVED else f"message.{state.value}"
     details: dict[str, str | int] = {"attempts": before.attempts, "from": before.state.value}
     if act.reason is not None:
         details["reason"] = act.reason
     outcome = _OUTCOMES.get(state, AuditOutcome.SUCCESS).value
     fact = audit.Fact(act.at, kind, act.actor, outcome, before.id, None, canonical(details))
-    audit.extend(connection, [fact], audit.head(connection))
+    return audit.extend(connection, [fact], audit.head(connection)).seq
 
 
 def _message(row: Row[Any]) -> StoredMessage:

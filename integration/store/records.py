@@ -26,6 +26,21 @@ class SameId(StrEnum):
     PROCESS = "process"
 
 
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An application acknowledgement that a message wants, in a message of its own, once it was processed.
+
+    Attributes:
+        condition: MSH-16, table 0155: "AL", "ER" or "SU".
+        route: "return" is the connection that the message came by; else the name of a destination.
+        header: its MSH, as far as an answer echoes it.
+    """
+
+    condition: str
+    route: str
+    header: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A message as it stands before the store, with what the door decided about it.
@@ -46,6 +61,8 @@ class Arrival:
         verdict: what the door decided; anything but ACCEPTED is kept as refused and never processed.
         issues: why, and what was forgiven; without values of the message.
         same_id: what the channel wants done when this control id was used before for other content.
+        owed: the application acknowledgement to remember, if it is accepted.
+        sequence_number: MSH-13, where the channel uses the sequence number protocol.
     """
 
     channel: str
@@ -62,6 +79,8 @@ class Arrival:
     verdict: Verdict = Verdict.ACCEPTED
     issues: tuple[Issue, ...] = field(default=())
     same_id: SameId = SameId.REFUSE
+    owed: Owed | None = None
+    sequence_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +92,14 @@ class Receipt:
         verdict: the answer; of the earlier message when this is a resend.
         issues: become ERR segments.
         duplicate: this was a resend, nothing new was stored but its audit record.
+        expected_sequence_number: MSA-4, where the sequence number protocol is used.
     """
 
     message_id: str
     verdict: Verdict
     issues: tuple[Issue, ...] = field(default=())
     duplicate: bool = False
+    expected_sequence_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,11 +174,13 @@ class Act:
         at: UTC text (`ids.utc_text`).
         actor: "worker", "user:ada".
         reason: a code, never text of a message.
+        issues: why, for a sender that wants to be told; without values of the message.
     """
 
     at: str
     actor: str
     reason: str | None = None
+    issues: tuple[Issue, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import cache, partial
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from integration.store import audit
+from integration.states import MessageState
+from integration.store import acknowledgements, audit
 from integration.store.admission import Decision, Earlier, as_the_door_says, decide
 from integration.store.canonical import canonical, quoted
 from integration.store.ids import utc_text
 from integration.store.preparation import COLUMNS, Prepared
-from integration.store.records import Arrival, Receipt
+from integration.store.records import Arrival, Owed, Receipt
+from integration.store.sequences import Links
 from integration.store.statements import insert, places, run
 from mappers.domain.acknowledgement import Verdict
 from mappers.domain.attribution import AuditOutcome
@@ -25,6 +28,7 @@ from mappers.domain.attribution import AuditOutcome
 _MESSAGE = ("seq", "state", "verdict", "issues", "reason", "parent_id", *COLUMNS)
 _PAYLOAD = ("seq", "sealed")
 _EARLIER = "id, resend_digest, verdict, issues, reason"
+_RECEIVED = MessageState.RECEIVED.value
 _SUCCESS = AuditOutcome.SUCCESS.value
 _MINOR = AuditOutcome.MINOR_FAILURE.value
 _SERIOUS = AuditOutcome.SERIOUS_FAILURE.value
@@ -56,9 +60,9 @@ def register(
     seq = link.seq
     receipts: list[Receipt] = []
     facts: list[audit.Fact] = []
-    rows: list[tuple[object, ...]] = []
-    payloads: list[tuple[int, bytes]] = []
-    for prepared in batch:
+    links = Links(connection)
+    new = _New([], [], [])
+    for prepared in map(links.before, batch):
         seq += 1
         heads = earlier.get(prepared.door_key)
         if heads is None:
@@ -66,21 +70,41 @@ def register(
         else:
             look_up = partial(_children, connection, heads, prepared.resend_digest, fresh)
             decision = decide(prepared.arrival, prepared.id, prepared.resend_digest, heads, look_up)
+        decision = links.after(prepared, decision)
         receipts.append(decision.receipt)
         facts.append(_fact(prepared, decision))
         if decision.again:
             continue
-        rows.append(_row(seq, prepared, decision, keep))
-        if prepared.sealed is not None:
-            payloads.append((seq, prepared.sealed))
+        new.add(seq, prepared, decision, keep)
         if fresh is not None:
             _remember(prepared, decision, earlier, fresh)
-    if rows:
-        insert(connection, "message", _MESSAGE, rows)
-    if payloads:
-        insert(connection, "payload", _PAYLOAD, payloads)
+    new.insert(connection)
+    links.save()
     audit.extend(connection, facts, link)
     return receipts
+
+
+class _New(NamedTuple):
+    """What a batch adds beside its audit records."""
+
+    rows: list[tuple[object, ...]]
+    payloads: list[tuple[int, bytes]]
+    owed: list[tuple[str, Owed]]
+
+    def add(self, seq: int, prepared: Prepared, decision: Decision, keep: Callable[[Arrival], str]) -> None:
+        self.rows.append(_row(seq, prepared, decision, keep))
+        if prepared.sealed is not None:
+            self.payloads.append((seq, prepared.sealed))
+        if prepared.arrival.owed is not None and decision.state == _RECEIVED:
+            self.owed.append((prepared.id, prepared.arrival.owed))
+
+    def insert(self, connection: Connection) -> None:
+        if self.rows:
+            insert(connection, "message", _MESSAGE, self.rows)
+        if self.payloads:
+            insert(connection, "payload", _PAYLOAD, self.payloads)
+        if self.owed:
+            acknowledgements.owe(connection, self.owed)
 
 
 def is_resend(connection: Connection, door_key: str, resend_digest: str, since: str) -> bool:

@@ -19,6 +19,9 @@ _CHILD = text("parent_id IS NOT NULL")
 _OPEN = text("state <> 'processed'")
 _WAITING = text("dispatched_at IS NULL AND state = 'received'")
 
+_DECIDED = text("decided_seq IS NOT NULL")
+_DUE = text("state = 'due' AND route <> 'return'")
+
 
 class Message(SQLModel, table=True):
     """A message that was received. What it says is in `payload` or in a blob.
@@ -131,6 +134,52 @@ class MessageLedger(SQLModel, table=True):
 
     message_id: str = Field(primary_key=True, sa_type=_TEXT)
     content: str = Field(sa_type=_TEXT)
+
+
+class ApplicationAck(SQLModel, table=True):
+    """An application acknowledgement that a sender in enhanced mode wants; original mode has none.
+
+    Attributes:
+        route: "return", or the name of a destination.
+        condition: MSH-16, table 0155: AL, ER or SU.
+        header: the MSH of the message, as far as an answer echoes it.
+        state: `acknowledgements.State`.
+        verdict: MSA-1, once the message was processed.
+        issues: canonical JSON, without values of the message.
+        decided_seq: of the audit record of the move that decided it.
+    """
+
+    __tablename__ = "application_ack"
+    __table_args__ = (
+        Index("ix_application_ack_decided", "decided_seq", sqlite_where=_DECIDED, postgresql_where=_DECIDED),
+        Index("ix_application_ack_due", "decided_seq", sqlite_where=_DUE, postgresql_where=_DUE),
+    )
+
+    message_id: str = Field(primary_key=True, sa_type=_TEXT)
+    route: str = Field(sa_type=_TEXT)
+    condition: str = Field(sa_type=_TEXT)
+    header: str = Field(sa_type=_TEXT)
+    state: str = Field(sa_type=_TEXT)
+    verdict: str | None = Field(default=None, sa_type=_TEXT)
+    reason: str | None = Field(default=None, sa_type=_TEXT)
+    issues: str = Field(default="[]", sa_type=_TEXT, sa_column_kwargs={"server_default": text("'[]'")})
+    decided_seq: int | None = Field(default=None, sa_type=BigInteger)
+    decided_at: str | None = Field(default=None, sa_type=_TEXT)
+    sent_at: str | None = Field(default=None, sa_type=_TEXT)
+
+
+class SequenceLink(SQLModel, table=True):
+    """Where a link with the sequence number protocol stands.
+
+    Attributes:
+        link: channel and sender.
+        accepted: number of the last accepted message; NULL while none is agreed.
+    """
+
+    __tablename__ = "sequence_link"
+
+    link: str = Field(primary_key=True, sa_type=_TEXT)
+    accepted: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class WorkerHeartbeat(SQLModel, table=True):
