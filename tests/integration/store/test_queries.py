@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from integration.states import MessageState
-from integration.store import audit, messages, registration, statements
-from integration.store.records import Act, MessageFilter
+from integration.store import acknowledgements, audit, messages, registration, statements
+from integration.store.records import Act, MessageFilter, Owed
 from integration.store.statements import run
 
 ACT = Act("2026-11-22T09:15:00.000000Z", "worker")
@@ -59,6 +59,10 @@ QUERIES = {
     "find": lambda store: lambda c: messages.find(c, a_message(store)),
     "payload": lambda store: lambda c: messages.payload(c, 1),
     "move": lambda store: lambda c: messages.move(c, a_message(store), MessageState.PROCESSING, ACT),
+    "decisions": lambda store: lambda c: acknowledgements.decided_since(c, 2990),
+    "the last decision": lambda store: acknowledgements.last_decision,
+    "decisions of messages": lambda store: lambda c: acknowledgements.decided_of(c, ["x", "y"]),
+    "due elsewhere": lambda store: acknowledgements.due,
     "newest": lambda store: lambda c: messages.listing(c, MessageFilter()),
     "parked": lambda store: lambda c: messages.listing(c, MessageFilter(state=MessageState.PARKED)),
     "by control id": lambda store: lambda c: messages.listing(c, MessageFilter(control_id="C3")),
@@ -83,11 +87,23 @@ def a_message(store) -> str:
 @pytest.fixture
 def filled(store):
     """Enough rows, analysed, that a planner prefers an index where there is one."""
-    futures = [store.inbox.submit(store.arrival(b"M-%d" % n, control_id=f"C{n}")) for n in range(3000)]
+    futures = [
+        store.inbox.submit(
+            store.arrival(
+                b"M-%d" % n, control_id=f"C{n}", owed=Owed("AL", "return" if n % 100 else "lis", "MSH")
+            )
+        )
+        for n in range(3000)
+    ]
     for future in futures:
         future.result(timeout=60)
     store.execute(
         "UPDATE message SET state = 'processed', dispatched_at = '2' WHERE seq - seq / 20 * 20 <> 0"
+    )
+    store.execute(
+        "UPDATE application_ack SET verdict = 'AA', decided_at = '2',"
+        " state = CASE WHEN route = 'return' THEN 'sent' ELSE 'due' END,"
+        " decided_seq = (SELECT seq FROM message WHERE message.id = message_id)"
     )
     store.execute("UPDATE message SET state = 'parked' WHERE seq - seq / 100 * 100 = 0")
     if store.database.dialect == "postgresql":
@@ -125,9 +141,9 @@ def plan(store, statement: str, values: object) -> str:
 
 
 #: Partial indices that hold only what is open: walking all of one is walking the backlog.
-BACKLOG = ("ix_message_open", "ix_message_waiting")
-#: Walks the index of ids backwards and stops after a page.
-PAGE = {"newest"}
+BACKLOG = ("ix_message_open", "ix_message_waiting", "ix_application_ack_due")
+#: Walk an index backwards and stop after a page, or at the first entry.
+PAGE = {"newest", "the last decision"}
 
 
 def scanned(text: str) -> bool:
