@@ -83,7 +83,7 @@ def _notify(channel: str) -> Callable[..., None]:
     return notify
 
 
-async def serve_mllp(settings: Settings, *, ready: Callable[[], None]) -> None:
+async def serve_mllp(settings: Settings) -> None:
     """Serve every configured listener until SIGTERM or SIGINT, then drain.
 
     Raises:
@@ -97,7 +97,6 @@ async def serve_mllp(settings: Settings, *, ready: Callable[[], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     listeners = [await _listen(name, one, intake) for name, one in settings.mllp.items()]
-    ready()
     await stop.wait()
     await asyncio.gather(*(listener.drain(within=DRAIN_SECONDS) for listener in listeners))
     await loop.run_in_executor(None, store.database.close)

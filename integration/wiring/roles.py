@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from pathlib import Path
 
 from integration import telemetry
@@ -37,7 +39,7 @@ def run_mllp(settings: Settings) -> int:
 
     telemetry.configure(role="mllp")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_mllp(settings, ready=lambda: None))
+        runner.run(serve_mllp(settings))
     return 0
 
 
@@ -55,4 +57,8 @@ def run_work(settings: Settings) -> int:
     from integration.wiring.workers import serve_work
 
     telemetry.configure(role="work")
-    return serve_work(settings, ready=lambda: None)
+    code = serve_work(settings)
+    # The engine's threads are no daemons: a flow that is stuck would keep a drained process alive. What it
+    # had in hand is on disk as begun, and the next worker takes it up.
+    logging.shutdown()
+    os._exit(code)

@@ -65,7 +65,7 @@ def build_flow(settings: Settings, store: Store) -> LabReportFlow:
     )
 
 
-def serve_work(settings: Settings, *, ready: Callable[[], None]) -> int:
+def serve_work(settings: Settings) -> int:
     """Process messages until SIGTERM or SIGINT, then drain. Exit code 1 when a thread of it died.
 
     Raises:
@@ -87,7 +87,6 @@ def serve_work(settings: Settings, *, ready: Callable[[], None]) -> int:
     loops = [Loop(name, tick, on_death) for name, tick in _ticks(settings, store, engine).items()]
     for loop in loops:
         loop.start()
-    ready()
     _LOG.info("work.started", workers=settings.engine.concurrency)
     stop.wait()
     for loop in loops:
