@@ -25,6 +25,8 @@ _MC: Final = re.compile(r"(?<![A-Za-z])mc(?=[gLlm])")
 _IU: Final = re.compile(r"(?<![A-Za-z\[])([kmnuM]?)IU(?![A-Za-z\]])")
 #: x10E3, 10^3, X 10(3), 10**3 at the start of a unit.
 _POWER: Final = re.compile(r"^[xX]? ?10 ?(?:\*{1,2}|\^|[eE]\+?|\() ?0?(\d{1,2})\)?(?=/|$)")
+#: m^2, mm^3: UCUM writes exponents without a sign of their own.
+_RAISED: Final = re.compile(r"(?<=[A-Za-z])\^(?=\d)")
 #: Letters of a unit outside brackets and braces, which hold names and annotations.
 _ATOM: Final = re.compile(r"[A-Za-z]+")
 _NAMED: Final = re.compile(r"\[[^\]]*\]|\{[^}]*\}")
@@ -59,11 +61,11 @@ def _ucum(unit: str) -> str | None:
 
 
 def _respelt(unit: str) -> str:
-    """The same unit with UCUM's signs for micro, powers of ten and international units.
+    """The same unit with UCUM's signs for micro, powers and international units.
 
     None of the spellings replaced means anything else to UCUM.
     """
-    unit = _MC.sub("u", unit.translate(_MICRO))
+    unit = _RAISED.sub("", _MC.sub("u", unit.translate(_MICRO)))
     return _POWER.sub(r"10*\1", _IU.sub(r"\1[IU]", unit))
 
 

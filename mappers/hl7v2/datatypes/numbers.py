@@ -79,11 +79,16 @@ def sn(element: Element, unit: Unit = NO_UNIT) -> Quantity | Range | Ratio | str
     | none, `=` `<` `<=` `>` `>=` | none | none | Quantity, with the comparator |
     | the same | `:` `/` | number | Ratio, the comparator on the numerator |
     | none, `=` | `-` | number | Range |
+    | a number, `<` and a number | none | none | Quantity, said: it stands in the wrong component |
     | anything else (`<>`, `+`, `-` without SN.4, not numbers) | | | text, with the unit behind it |
     """
     if not element.valued:
         return None
     mark, first, separator, second = (element.peek(n) or "" for n in range(1, 5))
+    if mark and not (first or separator or second):
+        misplaced = _misplaced(element, mark, unit)
+        if misplaced:
+            return misplaced
     comparator = _COMPARATORS.get(mark, mark)
     low, high = decimal(first), decimal(second)
     value: Quantity | Range | Ratio | None = None
@@ -104,11 +109,23 @@ def sn(element: Element, unit: Unit = NO_UNIT) -> Quantity | Range | Ratio | str
     return value
 
 
+def _misplaced(element: Element, text: str, unit: Unit) -> Quantity | None:
+    """A number in SN.1, where its comparator belongs; None when it is none."""
+    comparator, number = compared(text) or (None, decimal(text))
+    if number is None:
+        return None
+    element.take()
+    element.inform(IssueCode.STRUCTURE, "a number stands in the place of its comparator; read as the number")
+    return unit.of(number, comparator)
+
+
 def _as_text(element: Element, parts: tuple[str, str, str, str], unit: Unit) -> str:
     if any(part and decimal(part) is None for part in (parts[1], parts[3])):
         element.error(IssueCode.VALUE, "a structured number holds something that is no number; kept as text")
     element.take()
-    text = "".join(parts) if element.count <= len(parts) else element.peek() or ""
+    # Two numbers with nothing between them are not one: 5 and 6 must not read 56.
+    between = (parts[0], parts[1], parts[2] or " ", parts[3]) if parts[1] and parts[3] else parts
+    text = "".join(between) if element.count <= len(parts) else element.peek() or ""
     return f"{text} {unit.text}" if unit.text else text
 
 

@@ -127,12 +127,20 @@ def test_nm(raw: str, expected: Quantity | None, issues: list[str]) -> None:
         ("^1^:^many", "1:many mg"),
         ("^^^5", "5 mg"),
         ("<^5^x^6", "<5x6 mg"),
-        ("^5^^6", "56 mg"),
+        ("^5^^6", "5 6 mg"),
+        ("1.50", Quantity("1.50", unit="mg")),
+        ("<0.10", Quantity("0.10", "<", "mg")),
+        ("trace", "trace mg"),
     ],
 )
 def test_sn(raw: str, expected: Any) -> None:
     """Quantity, ratio and range where FHIR has them; text with its unit in all other cases."""
     assert expected == numbers.sn(element(raw), Unit("mg"))
+
+
+def test_sn_with_its_number_in_the_wrong_component_is_said() -> None:
+    """Nothing else can be meant by a number where the comparator belongs."""
+    assert ("1.50", ["information ZZZ[1]-1"], []) == read(numbers.sn, "1.50")
 
 
 def test_sn_that_is_no_number_is_an_error() -> None:
@@ -187,6 +195,12 @@ def test_cq() -> None:
         ("^^^^^^^^mg/dL", "mg/dL [mg/dL]", [], []),
         ("Ehrlich units^^L^[EU]^^UCUM", "Ehrlich units [[EU]]", [], ["ZZZ-1.3"]),
         ("milli^^L^mg/dL^^UCUM", "milli [mg/dL]", [], ["ZZZ-1.3"]),
+        ("10^3/uL", "10^3/uL [10*3/uL]", ["information ZZZ[1]-1"], []),
+        ("x10^9/L^^L", "x10^9/L [10*9/L]", ["information ZZZ[1]-1"], ["ZZZ-1.4"]),
+        ("kg/m^2", "kg/m^2 [kg/m2]", ["information ZZZ[1]-1"], []),
+        ("mL/min/1.73 m^2", "mL/min/1.73 m^2 [mL/min/{1.73_m2}]", ["information ZZZ[1]-1"], []),
+        ("cells/mm^3^^UCUM", "cells/mm^3", ["information ZZZ[1]-1"], ["ZZZ-1.4"]),
+        ("mg/dL^10 mg per litre^L", "10 mg per litre [mg/dL]", [], ["ZZZ-1.3"]),
         ("bananas^^UCUM", "bananas", ["information ZZZ[1]-1"], ["ZZZ-1.3"]),
         ("", {}, [], []),
     ],

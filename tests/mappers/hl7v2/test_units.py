@@ -78,6 +78,9 @@ def test_ucum_is_ucum(unit: str) -> None:
         ("IU/dL", "[IU]/dL"),
         ("mIU/dL", "m[IU]/dL"),
         ("mcmol/mol", "umol/mol"),
+        ("kg/m^2", "kg/m2"),
+        ("mg/m^2", "mg/m2"),
+        ("mL/min/1.73m^2", "mL/min/{1.73_m2}"),
     ],
 )
 def test_spellings_of_one_unit_are_one_code(reported: str, expected: str) -> None:
