@@ -43,6 +43,12 @@ def check_segment(segment: Segment, *, message: Message) -> tuple[Issue, ...]:
     )
 
 
+def field_count(name: str, version: str) -> int | None:
+    """How many fields a segment has in a version, or the nearest to it; None when it is not defined there."""
+    definitions = _definitions(name, nearest_version(version))
+    return None if definitions is None else len(definitions)
+
+
 @lru_cache(maxsize=64)
 def nearest_version(version: str) -> str:
     """The version that hl7apy knows and that comes closest: the highest not above it, else the lowest."""
@@ -129,6 +135,8 @@ def _fault(
         return IssueCode.TOO_LONG, "longer than this version allows", "104"
     except (HL7apyException, ValueError):
         return IssueCode.VALUE, "does not meet the datatype of this field", "102"
+    except TypeError:  # hl7apy has fields without a definition (TQ1-1 in 2.7), which it cannot check
+        return None
     return None
 
 

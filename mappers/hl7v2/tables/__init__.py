@@ -132,6 +132,11 @@ def coding_system_uri(name: str) -> str | None:
     return name if name.startswith(("http://", "https://", "urn:")) and " " not in name else None
 
 
+def coding_systems() -> tuple[str, ...]:
+    """Every name that `coding_system_uri` was generated for."""
+    return tuple(_DATA["coding_systems"])
+
+
 def coding(table: str, code: str) -> Coding | None:
     """A code of a v2 table as a coding of its own code system.
 
