@@ -17,7 +17,8 @@ from typing import Final
 Dimension = tuple[tuple[str, int], ...]
 
 _PREFIXES: Final = {
-    "T": 12, "G": 9, "M": 6, "k": 3, "h": 2, "da": 1, "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15,
+    "T": 12, "G": 9, "M": 6, "k": 3, "h": 2, "da": 1, "d": -1, "c": -2, "m": -3, "u": -6, "n": -9, "p": -12,
+    "f": -15,
 }  # fmt: skip
 #: Atom -> kind, and the amount of that kind; `U` is 1 umol/min, `kat` 1 mol/s.
 _METRIC: Final = {
@@ -30,7 +31,8 @@ _METRIC: Final = {
 }  # fmt: skip
 _PLAIN: Final = {
     "min": ("time", Fraction(60)), "h": ("time", Fraction(3600)), "d": ("time", Fraction(86400)),
-    "%": ("percent", Fraction(1)), "[ppm]": ("parts per million", Fraction(1)), "[pH]": ("acidity", Fraction(1)),
+    "%": ("percent", Fraction(1)), "[ppm]": ("parts per million", Fraction(1)),
+    "[pH]": ("acidity", Fraction(1)),
     "[HPF]": ("high power field", Fraction(1)), "[LPF]": ("low power field", Fraction(1)),
     "Cel": ("temperature", Fraction(1)),
 }  # fmt: skip
