@@ -1,0 +1,100 @@
+"""The process that parses foreign bytes: `python -I -m inference.media.child parse|exec`.
+
+It binds itself before it looks at them, so that nothing that a parser can be led to do outlasts it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from inference.errors import InputRefused, Refusal
+
+#: Job -> module and function, called as function(content, **arguments).
+JOBS: Mapping[str, str] = {
+    "pdf": "inference.media.pdf_parser:parse",
+    "pdf-render": "inference.media.pdf_render:render",
+    "image": "inference.media.image_parser:parse",
+}
+
+#: Events of sys.addaudithook that no parser has a reason to cause. Loading code of libraries is not among them.
+_FORBIDDEN = (
+    "socket.",
+    "subprocess.",
+    "os.exec",
+    "os.fork",
+    "os.posix_spawn",
+    "os.system",
+    "os.remove",
+    "os.rename",
+    "os.mkdir",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+    "os.kill",
+    "shutil.",
+    "ftplib.",
+    "urllib.",
+    "http.",
+    "webbrowser.",
+    "winreg.",
+)
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+def main() -> None:
+    """The command line; written for `inference.media.sandbox` alone."""
+    if sys.argv[1] == "exec":
+        _bind(json.loads(sys.argv[2]))
+        os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606
+    source = sys.stdin.buffer
+    header = json.loads(source.readline())
+    _bind(header["limits"])
+    answer = _answer(header["job"], source, header["arguments"])
+    sys.stdout.buffer.write(json.dumps(answer).encode())
+
+
+def _answer(job: str, source: BinaryIO, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    module, _, name = JOBS[job].partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        return {"missing": f"the library {error.name} is not installed: pip install 'wardwire[documents]'"}
+    sys.addaudithook(_forbid)
+    try:
+        return {"result": function(source.read(), **arguments)}
+    except InputRefused as refusal:
+        return {"refused": refusal.reason.value, "text": str(refusal)}
+    except MemoryError:
+        return {"refused": Refusal.TOO_COSTLY.value, "text": "reading needs more memory than its limit"}
+    except RecursionError:
+        return {"refused": Refusal.CORRUPT.value, "text": "the structure is nested without end"}
+
+
+def _bind(limits: Mapping[str, Any]) -> None:
+    seconds = max(1, int(limits["seconds"]))
+    for kind, value in (
+        (resource.RLIMIT_AS, int(limits["memory_bytes"])),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, 0),  # pipes are not files: the answer passes
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        resource.setrlimit(kind, (value, value))
+    sys.dont_write_bytecode = True
+
+
+def _forbid(event: str, arguments: tuple[Any, ...]) -> None:
+    if event.startswith(_FORBIDDEN):
+        raise PermissionError("a parser of foreign bytes may not do that")
+    if event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING:
+        raise PermissionError("a parser of foreign bytes writes no file")
+
+
+if __name__ == "__main__":
+    main()

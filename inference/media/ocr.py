@@ -1,0 +1,57 @@
+"""Pictures to words by tesseract, where it is installed. It runs under the limits of the parsing process."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Iterator
+
+from inference.errors import ReaderMissing
+from inference.media import sandbox
+from inference.media.pages import Word
+from inference.media.sandbox import Limits
+
+#: Dots per inch of pages drawn for OCR: below 200 digits suffer, above 300 only time does.
+DPI = 250
+
+_PROGRAM = "tesseract"
+_WORD_LEVEL = "5"
+# Far more than it needs for a page; fewer and it gives up in the middle of large pictures.
+_PROCESS = Limits(seconds=120.0, memory_bytes=2 * 2**30)
+
+
+def available() -> bool:
+    """Whether pictures can be read here."""
+    return shutil.which(_PROGRAM) is not None
+
+
+def read(png: bytes, *, scale: float = 1.0, process: Limits = _PROCESS) -> tuple[Word, ...]:
+    """The words of a picture.
+
+    Args:
+        png: the picture.
+        scale: pixels of the picture for one unit of the page; boxes are given in the page's units.
+        process: what tesseract may use.
+
+    Raises:
+        ReaderMissing: tesseract is not installed.
+        InputRefused: it failed, or reached a limit.
+    """
+    if not available():
+        raise ReaderMissing("no OCR here: install tesseract-ocr")
+    table = sandbox.program([_PROGRAM, "stdin", "stdout", "--dpi", str(DPI), "tsv"], png, limits=process)
+    return tuple(_words(table.decode("utf-8", "replace"), scale))
+
+
+def _words(table: str, scale: float) -> Iterator[Word]:
+    for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
+        text = (row["text"] or "").strip()
+        if row["level"] != _WORD_LEVEL or not text:
+            continue
+        x0, top = int(row["left"]) / scale, int(row["top"]) / scale
+        x1, bottom = x0 + int(row["width"]) / scale, top + int(row["height"]) / scale
+        step = (x1 - x0) / len(text)
+        edges = tuple(round(x0 + step * index, 2) for index in range(len(text) + 1))
+        box = (round(x0, 2), round(top, 2), round(x1, 2), round(bottom, 2))
+        yield Word(text, box, edges, certainty=float(row["conf"]))
