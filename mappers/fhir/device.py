@@ -1,13 +1,21 @@
-"""Device: the software that wrote a result, Wardwire itself."""
+"""Devices: the software that wrote a result, Wardwire itself, and the model that spoke."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from mappers.domain.attribution import Software
+from mappers.domain.attribution import ModelCard, Software
 from mappers.domain.identifiers import Identity
+from mappers.fhir.datatypes import URI_SYSTEM, pruned, text
+from mappers.fhir.digests import source_uri
 
 Node = dict[str, Any]
+
+#: AI Transparency on FHIR, AI-Device: exactly this coding, without display.
+_MODEL_TYPE = {
+    "system": "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS",
+    "code": "Artificial-Intelligence",
+}
 
 
 def identity_of(software: Software) -> Identity:
@@ -25,4 +33,31 @@ def write(software: Software) -> Node:
         "deviceName": [{"name": software.name, "type": "model-name"}],
         "type": {"text": "Interface engine"},
         "version": [{"value": software.version}],
+    }
+
+
+def identity_of_model(card: ModelCard) -> Identity:
+    """One Device for each model as it ran: other weights, another revision or backend is another one."""
+    return Identity("Device", ("model", card.id, card.revision, card.weights_digest, card.backend))
+
+
+def write_model(card: ModelCard) -> Node:
+    """The Device of a model; the digest of its weights is an identifier."""
+    weights = (
+        {"system": URI_SYSTEM, "value": source_uri(card.weights_digest)} if card.weights_digest else None
+    )
+    revision = text(card.revision)
+    return {
+        "resourceType": "Device",
+        "id": identity_of_model(card).id,
+        **pruned(
+            {
+                "identifier": [weights] if weights else None,
+                "status": "active",
+                "deviceName": [{"name": card.id, "type": "model-name"}],
+                "type": {"coding": [dict(_MODEL_TYPE)]},
+                "version": [{"value": revision}] if revision else None,
+                "note": [{"text": f"run by the backend {card.backend}"}],
+            }
+        ),
     }

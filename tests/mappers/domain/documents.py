@@ -31,7 +31,8 @@ def row(
     """A confirmed result."""
     codings = (Coding(loinc, LOINC, name),) if loinc else ()
     printed = f"{comparator or ''}{number}"
-    more.setdefault("value", Quantity(number, comparator, unit, unit))
+    if "value" not in more:
+        more["value"] = Quantity(number, comparator, unit, unit)
     return Extracted(
         name=name, code=Concept(codings, name), printed=printed, method=method, unit=unit,
         spans=(span(printed, page),), **more,
