@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from integration.store import result_tables, tables  # noqa: F401  # they declare the tables
+from integration.store import draft_tables, result_tables, tables  # noqa: F401  # they declare the tables
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 
 from integration.errors import WardwireError
 from integration.store import (
+    draft_tables,  # noqa: F401  # declares its tables
     migrations,
     result_tables,  # noqa: F401  # declares its tables
     tables,  # noqa: F401  # declares its tables
