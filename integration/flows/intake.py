@@ -4,53 +4,49 @@ Nothing clinical is judged here. Every check at the door, in this order:
 
 | check | answer | ERR-3 (table 0357) |
 |---|---|---|
+| a batch whose counts do not agree, with lines outside its messages, or of too many | AE, for all | 207 |
 | no MSH that starts a line | AE | 100 |
-| more than one message in the frame, or a batch | AE | 100 |
+| more than one message in an MLLP frame, without the headers of a batch | AE | 100 |
+| MSH-13 is no sequence number, on a channel that numbers its messages | AE | 101, 102 |
 | MSH-9 empty | AE | 101 |
 | MSH-12 is no version 2 | AR | 203 |
 | MSH-11 is not accepted on this channel | AR | 202 |
 | bytes do not decode in the character set of MSH-18 | AE | 102 |
+| they do, but the charset that HTTP states is another one | AE | 102 |
 | longer than the listener allows | AE | 207 |
 | sent before, same content but for MSH-7 | the earlier answer again | |
+| MSH-13 is not the next number | AR, MSA-4 | 207 |
 | MSH-10 sent before with other content | AE, or processed: the channel says which | 207 |
 | the store takes no writes | no answer, connection closed: the sender keeps it | |
 | anything else | AA | |
 
-AE: sending it again unchanged will not help. AR: this endpoint is the wrong one, or later is better.
-A refused message is kept like any other; the NACK too goes out only after its commit.
+AE: sending it again unchanged will not help. AR: this endpoint is the wrong one, or later is better. In
+enhanced mode the same verdicts are CA, CE and CR, or nothing (`mappers.hl7v2.ack_mode`). A refused message is
+kept like any other; the NACK too goes out only after its commit. An acknowledgement is kept and not answered.
+Each message of a batch passes the table on its own, and its answers come back as a batch.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
 
-from integration.errors import StoreUnavailable
+from integration.flows.door import MLLP, WHOLE, Seen, Situation, Terms, Way, look, owing, refuse_whole
+from integration.flows.replies import Clerk, Reply, Settled
 from integration.store.inbox import Inbox
-from integration.store.records import Arrival, Receipt, SameId
 from mappers.domain.acknowledgement import Ack, Verdict
-from mappers.domain.channels import Channel
-from mappers.domain.issues import Issue, IssueCode, Refused, Severity
-from mappers.domain.times import Moment
+from mappers.domain.issues import Issue, IssueCode, Mapped, Refused, Severity
 from mappers.hl7v2 import ack, tokens
+from mappers.hl7v2.batches import BatchedMessage, is_batch, split_batch
 
-PROCESSING_IDS = frozenset({"P", "T", "D"})
+__all__ = ["MLLP", "WHOLE", "Intake", "Reply", "Terms", "Way"]
 
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What one channel accepts at the door.
-
-    Attributes:
-        processing_ids: MSH-11 values; an empty MSH-11 is forgiven.
-        same_id: what to do with a known MSH-10 and other content.
-    """
-
-    channel: Channel
-    processing_ids: frozenset[str] = field(default=PROCESSING_IDS)
-    same_id: SameId = SameId.REFUSE
+#: Messages of one batch; each becomes a row, whatever it weighs.
+MOST_MESSAGES = 10_000
+#: Of these that are handed to the store at once; a batch must not fill its queue.
+_TOGETHER = 256
 
 
 class Intake:
@@ -66,129 +62,93 @@ class Intake:
         self._inbox = inbox
         self._terms = terms
         self._clock = clock
-        self._second = ("", Moment("2000"))
+        self._clerk = Clerk()
 
-    def receive(self, raw: bytes, *, channel: str, peer: str) -> tuple[Receipt, bytes]:
-        """Commit a message and say what was decided, with the acknowledgement to send.
+    def receive(self, raw: bytes, *, channel: str, peer: str, way: Way = WHOLE) -> Reply:
+        """Commit what came and say what goes back.
+
+        Args:
+            raw: a message or a batch, verbatim.
+            channel: name of a channel.
+            peer: who sent it, for the audit trail.
+            way: how it came.
 
         Raises:
-            StoreUnavailable: nothing was committed; do not answer.
+            StoreUnavailable: not everything was committed; do not answer. The same may come again.
         """
-        now = self._clock()
-        peek, arrival = self._look(raw, self._terms[channel], peer, now)
-        receipt = self._inbox.submit(arrival).result()
-        return receipt, self._acknowledge(peek, receipt, now)
+        at = Situation(self._terms[channel], peer, self._clock(), way)
+        opened = _open(raw, way)
+        if isinstance(opened, bytes):
+            seen = look(opened, at)
+            return self._clerk.reply((seen, self._inbox.submit(seen.arrival).result()), at)
+        settled: list[Settled] = []
+        for part in _parts(raw, opened, at):
+            futures = [(seen, self._inbox.submit(seen.arrival)) for seen in part]
+            settled += [(seen, future.result()) for seen, future in futures]
+        return self._clerk.reply_to_many(settled, at)
 
-    async def answer(self, raw: bytes, *, channel: str, peer: str) -> bytes | None:
-        """The acknowledgement of a message once it is committed; None when the store takes no writes."""
-        now = self._clock()
-        peek, arrival = self._look(raw, self._terms[channel], peer, now)
-        try:
-            receipt = await self._inbox.submit_async(arrival, asyncio.get_running_loop())
-        except StoreUnavailable:
-            return None
-        return self._acknowledge(peek, receipt, now)
+    async def answer(self, raw: bytes, *, channel: str, peer: str, way: Way = MLLP) -> Reply:
+        """`receive` for a coroutine, which it never blocks.
 
-    def refuse_oversize(self, head: bytes, *, limit: int) -> bytes:
-        """The answer to a message too long to be held, made from its first bytes alone.
+        Raises:
+            StoreUnavailable: as of `receive`.
+        """
+        at = Situation(self._terms[channel], peer, self._clock(), way)
+        loop = asyncio.get_running_loop()
+        opened = _open(raw, way)
+        if isinstance(opened, bytes):
+            seen = look(opened, at)
+            return self._clerk.reply((seen, await self._inbox.submit_async(seen.arrival, loop)), at)
+        settled: list[Settled] = []
+        for part in _parts(raw, opened, at):
+            futures = [self._inbox.submit_async(seen.arrival, loop) for seen in part]
+            settled += zip(part, await asyncio.gather(*futures), strict=True)
+        return self._clerk.reply_to_many(settled, at)
+
+    def refuse_oversize(self, head: bytes, *, channel: str, limit: int) -> bytes | None:
+        """The answer to a message too long to be held, made from its first bytes alone; None for none.
 
         The one answer that no commit stands behind: its bytes were never here.
         """
-        text = f"the message is longer than the {limit} bytes that this listener accepts; send it in parts"
+        text = f"the message is longer than the {limit} bytes that are accepted here; send it in parts"
         issue = Issue(Severity.FATAL, IssueCode.TOO_LONG, "", text, "207")
         try:
             peek = tokens.peek(head)
         except Refused:
             peek = None
+        level = owing(peek, Verdict.ERROR, self._terms[channel]).now
+        if level is None:
+            return None
         now = self._clock()
         # No message id can name this answer; its second does.
-        answer = Ack(Verdict.ERROR, f"WW{now:%Y%m%d%H%M%S%f}"[:20], (issue,))
-        return ack.write(peek, answer, now=self._moment(now))
-
-    def _look(self, raw: bytes, terms: Terms, peer: str, now: datetime) -> tuple[tokens.Peek | None, Arrival]:
-        try:
-            peek = tokens.peek(raw)
-        except Refused as refusal:
-            arrival = Arrival(
-                channel=terms.channel.name,
-                peer=peer,
-                raw=raw,
-                received_at=now,
-                verdict=Verdict.ERROR,
-                issues=(refusal.issue,),
-                same_id=terms.same_id,
-            )
-            return None, arrival
-        verdict, issues = judge(raw, peek, terms)
-        component = peek.delimiters.component or "^"
-        return peek, Arrival(
-            channel=terms.channel.name,
-            peer=peer,
-            raw=raw,
-            received_at=now,
-            control_id=peek.control_id,
-            sender=f"{peek.sending_application}|{peek.sending_facility}",
-            trigger=peek.message_type,
-            version=peek.version.split(component, 1)[0],
-            processing_id=peek.processing_id.split(component, 1)[0],
-            order_key=order_key(peek, terms.channel.name),
-            unstable=peek.time_span,
-            verdict=verdict,
-            issues=issues,
-            same_id=terms.same_id,
-        )
-
-    def _acknowledge(self, peek: tokens.Peek | None, receipt: Receipt, now: datetime) -> bytes:
-        # MSH-10 holds 20 characters before 2.7; the first 20 of a UUIDv7 are its time and 26 random bits.
-        control_id = receipt.message_id.replace("-", "")[:20]
-        errors = receipt.issues if receipt.verdict is not Verdict.ACCEPTED else ()
-        return ack.write(peek, Ack(receipt.verdict, control_id, errors), now=self._moment(now))
-
-    def _moment(self, now: datetime) -> Moment:
-        text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if self._second[0] != text:
-            self._second = (text, Moment(text))
-        return self._second[1]
+        answer = Ack(Verdict.ERROR, f"WW{now:%Y%m%d%H%M%S%f}"[:20], (issue,), level)
+        return ack.write(peek, answer, now=self._clerk.moment(now))
 
 
-def judge(raw: bytes, peek: tokens.Peek, terms: Terms) -> tuple[Verdict, tuple[Issue, ...]]:
-    """The table of this module, as far as the message alone decides."""
-    component = peek.delimiters.component or "^"
-    if peek.start and raw[: peek.start].strip(b"\xef\xbb\xbf \t\r\n\x00"):
-        return _refusal("MSH[1]", "the frame does not start with MSH; send one message per frame", "100")
-    if raw.find(b"\rMSH" + raw[peek.start + 3 : peek.start + 4], peek.start) >= 0:
-        return _refusal("MSH[2]", "a second MSH in one frame; send one message per frame", "100")
-    if not peek.message_type:
-        return _refusal("MSH[1]-9", "MSH-9 is empty; it must name the message type", "101")
-    version = peek.version.split(component, 1)[0].strip()
-    if version and version != "2" and not version.startswith("2."):
-        return _refusal("MSH[1]-12", "MSH-12 names no version 2 of HL7", "203", verdict=Verdict.REJECTED)
-    processing_id = peek.processing_id.split(component, 1)[0].strip()
-    if processing_id and processing_id not in terms.processing_ids:
-        text = f"channel {terms.channel.name} accepts MSH-11 {', '.join(sorted(terms.processing_ids))} only"
-        return _refusal("MSH[1]-11", text, "202", verdict=Verdict.REJECTED)
-    if not raw.isascii():
-        try:
-            tokens.parse(raw, channel=terms.channel)
-        except Refused as refusal:
-            return Verdict.ERROR, (refusal.issue,)
-    return Verdict.ACCEPTED, ()
+def _open(raw: bytes, way: Way) -> bytes | Mapped[tuple[BatchedMessage, ...]]:
+    """One message, or the messages of a batch with what is wrong with it as a whole."""
+    if not is_batch(raw):
+        if not way.many:
+            return raw
+        split = split_batch(raw)
+        if len(split.value) == 1:
+            # What surrounds the only message is for the table to refuse; MLLP framing is not.
+            return raw if split.issues else split.value[0].content
+    else:
+        split = split_batch(raw)
+    if len(split.value) > MOST_MESSAGES:
+        text = f"the batch holds more than {MOST_MESSAGES} messages; send it in parts"
+        return Mapped(split.value, (Issue(Severity.FATAL, IssueCode.TOO_COSTLY, "", text, "207"),))
+    return split
 
 
-def _refusal(
-    location: str, text: str, hl7_error: str, *, verdict: Verdict = Verdict.ERROR
-) -> tuple[Verdict, tuple[Issue, ...]]:
-    return verdict, (Issue(Severity.FATAL, IssueCode.STRUCTURE, location, text, hl7_error),)
-
-
-def order_key(peek: tokens.Peek, channel: str) -> str:
-    """What keeps its order: the patient, else the order, else the channel.
-
-    Only the patient joins an order with its result (ORM knows the placer number, ORU the filler number).
-    """
-    if peek.patient:
-        parts = peek.patient.split(peek.delimiters.component or "^")
-        assigner = parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - CX.4
-        return f"{channel}|patient|{assigner}|{parts[0]}"
-    order = peek.placer_order_number or peek.filler_order_number or peek.accession_number
-    return f"{channel}|order|{order}" if order else channel
+def _parts(raw: bytes, batch: Mapped[tuple[BatchedMessage, ...]], at: Situation) -> Iterator[list[Seen]]:
+    """The messages of a batch at the door, so many at a time; one that stands for all if it is refused."""
+    if batch.issues:
+        headers = batch.value[0].headers if batch.value else ()
+        header = headers[0] if headers else None
+        yield [refuse_whole(raw, at, header=header, issues=batch.issues)]
+        return
+    for start in range(0, len(batch.value), _TOGETHER):
+        part = batch.value[start : start + _TOGETHER]
+        yield [replace(look(message.content, at), headers=message.headers) for message in part]

@@ -33,6 +33,7 @@ from integration.store.records import Act, StoredMessage
 from integration.store.result_records import Outcome, WriteOutcome
 from integration.store.results import Results
 from mappers.domain.attribution import AuditEvent, Software
+from mappers.domain.issues import Severity
 from mappers.domain.people import Organization
 from mappers.domain.times import Moment
 from mappers.fhir.result_bundle import Entry
@@ -126,7 +127,8 @@ class LabReportFlow:
             ]
         del line["file"], line["index"]
         ledgers.keep(connection, message.id, line)
-        messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason))
+        fatal = tuple(issue for issue in conversion.issues if issue.severity is Severity.FATAL)
+        messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason, fatal))
         return outcomes
 
     def _write(

@@ -10,6 +10,7 @@ from integration.settings.loading import Settings, load, refuse_unsafe
 from integration.settings.reference import describe, example_toml
 from integration.settings.sections import (
     ChannelSettings,
+    FolderSettings,
     MllpSettings,
     StoreSettings,
     TlsSettings,
@@ -19,6 +20,7 @@ from integration.settings.sections import (
 
 __all__ = [
     "ChannelSettings",
+    "FolderSettings",
     "MllpSettings",
     "Settings",
     "StoreSettings",

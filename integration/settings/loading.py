@@ -21,6 +21,7 @@ from integration.settings.sections import (
     AuditSettings,
     ChannelSettings,
     EngineSettings,
+    FolderSettings,
     MllpSettings,
     SecuritySettings,
     StoreSettings,
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     channels: dict[str, ChannelSettings] = Field(
         default={"default": ChannelSettings()}, description="Feeds by name."
     )
+    folders: dict[str, FolderSettings] = Field(default={}, description="Watched folders by name.")
 
     @field_validator("channels")
     @classmethod
@@ -60,6 +62,17 @@ class Settings(BaseSettings):
         for name, listener in self.mllp.items():
             if listener.channel not in self.channels:
                 raise ValueError(f"mllp.{name}.channel names no channel; add [channels.{listener.channel}]")
+            for peer, settings in listener.peers.items():
+                if settings.subjects and not listener.tls.require_client:
+                    raise ValueError(
+                        f"mllp.{name}.peers.{peer}.subjects needs mllp.{name}.tls.require_client"
+                    )
+        for name, folder in self.folders.items():
+            if folder.channel not in self.channels:
+                raise ValueError(f"folders.{name}.channel names no channel; add [channels.{folder.channel}]")
+        for name, channel in self.channels.items():
+            if channel.application_acks not in {"return", "never"}:
+                raise ValueError(f'channels.{name}.application_acks is neither "return" nor "never"')
         return self
 
     @classmethod

@@ -10,6 +10,9 @@ from pydantic import BaseModel
 
 from integration.settings.loading import Settings
 
+#: Stands for the default of a setting that has none.
+REQUIRED = "…"
+
 
 def describe() -> Iterator[tuple[str, str, str, str]]:
     """Every setting as (dotted name, type, default, description); `*` stands for a name of your choice."""
@@ -25,6 +28,8 @@ def _describe(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, s
             yield from _describe(section, f"{prefix}{name}.{'*.' if starred else ''}")
             continue
         default = field.default.as_posix() if isinstance(field.default, Path) else field.default
+        if field.is_required():
+            default = REQUIRED
         kind = str(getattr(field.annotation, "__name__", field.annotation)).replace("typing.", "")
         yield f"{prefix}{name}", kind, repr(default), field.description or ""
 
@@ -39,18 +44,32 @@ def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     return None, False
 
 
+def _absent(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """Tables that there are none of by default."""
+    for name, field in model.model_fields.items():
+        section, starred = _section(field.annotation)
+        if section is not None:
+            inner = f"{prefix}{name}{'.*' if starred else ''}"
+            if starred and not field.default:
+                yield inner
+            yield from _absent(section, f"{inner}.")
+
+
 def example_toml() -> str:
     """A settings file that says what the defaults say, every line with its meaning."""
     lines = ["# Wardwire settings. Every line shows its default; remove the # to change it.", ""]
+    absent = tuple(_absent(Settings, ""))
     table = ""
     for name, _kind, default, description in describe():
         head, _, leaf = name.rpartition(".")
-        head = head.replace(".*", ".default")
+        # Of a table that is not there by default, the header is a comment too.
+        comment = "#   " if head.startswith(absent) else ""
         if head != table:
             table = head
-            lines += ["", f"[{head}]"]
+            shown = "NAME".join(head.rsplit("*", 1)) if comment else head
+            lines += ["", f"{comment}[{shown.replace('*', 'default')}]"]
         lines.append(f"# {description}")
-        lines.append(f"# {leaf} = {_toml(default)}")
+        lines.append(f"{comment or '# '}{leaf} = {_toml(default)}")
     return "\n".join(lines) + "\n"
 
 

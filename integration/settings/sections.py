@@ -131,6 +131,36 @@ class AuditSettings(Section):
     )
 
 
+def _network(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        raise ValueError("not an address or network, write for example 10.1.0.0/16") from error
+    return text
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
+class PeerSettings(Section):
+    """A peer that may connect to an MLLP listener; with none, every peer may."""
+
+    addresses: tuple[Network, ...] = Field(
+        default=(), description="Addresses or networks (CIDR) that it may come from; empty is any."
+    )
+    subjects: tuple[str, ...] = Field(
+        default=(),
+        description="Subjects of its certificates as RFC 4514 writes them, e.g. 'CN=lab-a,O=Ward'; "
+        "need tls.require_client. Empty is any.",
+    )
+    max_message_bytes: int | None = Field(
+        default=None, ge=1024, description="Largest message of this peer in bytes; else the listener's."
+    )
+    messages_per_second: float | None = Field(
+        default=None, gt=0, description="Rate of all its connections together; else the listener's."
+    )
+
+
 class MllpSettings(Section):
     """One MLLP listener."""
 
@@ -154,6 +184,17 @@ class MllpSettings(Section):
     message_seconds: float = Field(
         default=120.0, gt=0, description="Time from a message's first byte to its last."
     )
+    messages_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Messages taken from one address or certificate in a second; who sends faster is read "
+        "more slowly, nothing is refused. Without it there is no limit.",
+    )
+    release: Literal[1, 2] = Field(
+        default=1,
+        description="MLLP release. 2 sends a commit block (0B 06 1C 0D, or 0B 15 1C 0D) before each answer.",
+    )
+    peers: dict[str, PeerSettings] = Field(default={}, description="Who may connect, by a name of yours.")
 
 
 class ChannelSettings(Section):
@@ -196,4 +237,36 @@ class ChannelSettings(Section):
     same_id_other_content: Literal["refuse", "process"] = Field(
         default="refuse",
         description="A known MSH-10 with other content: refuse (AE, bytes kept, alarm) or process it.",
+    )
+    acknowledgement_mode: Literal["as-asked", "original"] = Field(
+        default="as-asked",
+        description="as-asked: original or enhanced mode as MSH-15 and MSH-16 say. original: one answer to "
+        "every message, for senders that fill these fields and wait for AA all the same.",
+    )
+    application_acks: str = Field(
+        default="return",
+        description="Where application acknowledgements of enhanced mode (MSH-16) go: 'return' is the "
+        "connection that the message came by, 'never' is nowhere.",
+    )
+    sequence_numbers: bool = Field(
+        default=False,
+        description="Use the sequence number protocol: MSH-13 must be 0, -1 or the next number, MSA-4 says "
+        "which is expected.",
+    )
+
+
+class FolderSettings(Section):
+    """A watched folder: each file in it is a message, several, or a batch."""
+
+    path: Path = Field(description="Folder to watch; working/, done/ and refused/ are made in it.")
+    channel: str = Field(default="default", description="Channel that the messages of its files belong to.")
+    pattern: str = Field(
+        default="*.hl7", description="Names of files to take; let senders write another name and rename."
+    )
+    settle_seconds: float = Field(
+        default=2.0, ge=0, description="A file is whole when it has not changed for so long."
+    )
+    poll_seconds: float = Field(default=1.0, gt=0, description="Pause between looks at the folder.")
+    max_bytes: int = Field(
+        default=256 * MEBIBYTE, ge=1024, description="Largest file in bytes; a larger one is refused."
     )

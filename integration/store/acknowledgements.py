@@ -138,6 +138,15 @@ def decided_of(connection: Connection, message_ids: Sequence[str]) -> tuple[Deci
     return tuple(map(_decided, connection.exec_driver_sql(sql, tuple(message_ids))))
 
 
+def known(connection: Connection, message_ids: Sequence[str]) -> set[str]:
+    """Those of these messages that an acknowledgement is or was owed for."""
+    if not message_ids:
+        return set()
+    wanted = places(len(message_ids), connection)
+    sql = f"SELECT message_id FROM application_ack WHERE message_id IN ({wanted})"  # noqa: S608
+    return {row[0] for row in connection.exec_driver_sql(sql, tuple(message_ids))}
+
+
 def due(connection: Connection, *, limit: int = 100) -> tuple[Decided, ...]:
     """Those that wait to be handed to a destination, oldest decision first."""
     sql = (

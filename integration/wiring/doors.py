@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import signal
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from integration import telemetry
-from integration.errors import SettingsInvalid
+from integration.errors import SettingsInvalid, StoreUnavailable
+from integration.flows.acknowledge import ApplicationAcks
 from integration.flows.intake import Intake
 from integration.settings import MllpSettings, Settings, TlsSettings
+from integration.transports.mllp.admission import Admission, Guest
 from integration.transports.mllp.listener import Listener
-from integration.transports.mllp.terms import Limits, Peer, Refusal
+from integration.transports.mllp.returns import Returns
+from integration.transports.mllp.terms import Limits, Peer, Refusal, Release, Silence
 from integration.wiring import stores
 from integration.wiring.terms import build_terms
 
+#: Who carries answers, in the audit trail.
+ACTOR = "mllp"
 #: Seconds that a stopping listener gives to messages in hand.
 DRAIN_SECONDS = 20.0
 _LOG = telemetry.logger(__name__)
@@ -58,19 +65,47 @@ def limits_of(settings: MllpSettings) -> Limits:
     )
 
 
-def _answer(intake: Intake, channel: str) -> Callable[[bytes, Peer], Awaitable[bytes | None]]:
-    def answer(raw: bytes, peer: Peer) -> Awaitable[bytes | None]:
-        return intake.answer(raw, channel=channel, peer=peer.tls_subject or f"{peer.host}:{peer.port}")
+def admission_of(settings: MllpSettings) -> Admission:
+    """Who may connect to one listener."""
+    guests = [
+        Guest(
+            name=name,
+            addresses=tuple(map(ipaddress.ip_network, peer.addresses)),
+            subjects=frozenset(peer.subjects),
+            max_message_bytes=peer.max_message_bytes,
+            messages_per_second=peer.messages_per_second,
+        )
+        for name, peer in settings.peers.items()
+    ]
+    return Admission(guests, messages_per_second=settings.messages_per_second)
 
-    return answer
 
+class _Door:
+    """What one listener brings to the intake, and what it takes back."""
 
-def _refuse(intake: Intake) -> Callable[[bytes, Refusal, int], bytes | None]:
-    def refuse(head: bytes, refusal: Refusal, limit: int) -> bytes | None:
+    def __init__(self, intake: Intake, returns: Returns, channel: str) -> None:
+        self._intake = intake
+        self._returns = returns
+        self._channel = channel
+        self.listener: Listener | None = None
+
+    async def answer(self, raw: bytes, peer: Peer) -> bytes | Silence | None:
+        """The acknowledgement of a message once it is committed; None when the store takes no writes."""
+        name = peer.tls_subject or f"{peer.host}:{peer.port}"
+        try:
+            reply = await self._intake.answer(raw, channel=self._channel, peer=name)
+        except StoreUnavailable:
+            return None
+        if reply.awaiting and self.listener is not None:
+            self._returns.expect(reply.awaiting, partial(self.listener.post, peer))
+        return Silence.KEPT if reply.payload is None else reply.payload
+
+    def refuse(self, head: bytes, refusal: Refusal, limit: int) -> bytes | None:
+        """The answer to a frame that cannot be held."""
         # Out of memory is no fault of the message: close, and the sender keeps it.
-        return intake.refuse_oversize(head, limit=limit) if refusal is Refusal.OVERSIZE else None
-
-    return refuse
+        if refusal is Refusal.BUDGET:
+            return None
+        return self._intake.refuse_oversize(head, channel=self._channel, limit=limit)
 
 
 def _notify(channel: str) -> Callable[..., None]:
@@ -96,17 +131,23 @@ async def serve_mllp(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    listeners = [await _listen(name, one, intake) for name, one in settings.mllp.items()]
+    returns = Returns(ApplicationAcks(store.database, stores.now, ACTOR))
+    returning = asyncio.create_task(returns.run())
+    listeners = [await _listen(name, one, intake, returns) for name, one in settings.mllp.items()]
     await stop.wait()
     await asyncio.gather(*(listener.drain(within=DRAIN_SECONDS) for listener in listeners))
+    returning.cancel()
     await loop.run_in_executor(None, store.database.close)
 
 
-async def _listen(name: str, settings: MllpSettings, intake: Intake) -> Listener:
-    listener = Listener(
-        _answer(intake, settings.channel),
-        refuse=_refuse(intake),
+async def _listen(name: str, settings: MllpSettings, intake: Intake, returns: Returns) -> Listener:
+    door = _Door(intake, returns, settings.channel)
+    door.listener = listener = Listener(
+        door.answer,
+        refuse=door.refuse,
         limits=limits_of(settings),
+        admission=admission_of(settings),
+        release=Release(settings.release),
         notify=_notify(settings.channel),
     )
     tls = server_tls(settings.tls, name=f"mllp.{name}")

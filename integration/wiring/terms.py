@@ -34,6 +34,9 @@ def build_terms(settings: Settings) -> dict[str, Terms]:
             channel=channel_of(name, channel),
             processing_ids=frozenset(channel.processing_ids),
             same_id=SameId(channel.same_id_other_content),
+            original_mode=channel.acknowledgement_mode == "original",
+            application_acks=channel.application_acks,
+            sequence_numbers=channel.sequence_numbers,
         )
         for name, channel in settings.channels.items()
     }

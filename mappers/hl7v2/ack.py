@@ -33,6 +33,9 @@ _TEXT_LIMIT: Final = 250
 _CONTROLS: Final = dict.fromkeys([*range(0x09), *range(0x0A, 0x20), 0x7F])
 #: Table 0008, enhanced mode.
 _ACCEPT: Final = {Verdict.ACCEPTED: "CA", Verdict.ERROR: "CE", Verdict.REJECTED: "CR"}
+#: MSH-7 and 8, and MSH-13 to 17, say nothing that an answer repeats.
+_NOT_ECHOED: Final = (7, 8, 13, 14, 15, 16, 17)
+_LAST_ECHOED: Final = 18
 _SPARE: Final = "^~\\&!$*%:;"
 _VERSION: Final = re.compile(r"2(?:\.[0-9A-Za-z]{1,3}){0,3}")
 _PROCESSING: Final = re.compile(r"[PTD]([^A-Za-z0-9][ARITN])?")
@@ -63,6 +66,15 @@ def write(peek: Peek | None, ack: Ack, *, now: Moment) -> bytes:
     if peek is None:
         return _write(_NOBODY, ack, now)
     return _write(peek, ack, now)
+
+
+def address(peek: Peek) -> str:
+    """The MSH of a message as far as an answer echoes it, to be kept and peeked at again."""
+    delimiters = peek.delimiters
+    fields = [echo(peek.header(n)) for n in range(3, _LAST_ECHOED + 1)]
+    for n in _NOT_ECHOED:
+        fields[n - 3] = ""
+    return delimiters.field.join(("MSH", echo(peek.encoding_characters), *fields))
 
 
 def _write(peek: Peek, ack: Ack, now: Moment) -> bytes:

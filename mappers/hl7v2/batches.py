@@ -16,6 +16,7 @@ from mappers.hl7v2.envelope import BOM
 
 #: A header or trailer at the start of a line, blanks and a byte order mark before it.
 _MARK: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t\x00\xef\xbb\xbf]*(MSH|[FB]HS|[FB]TS)")
+_BATCH: Final = re.compile(rb"[ \t\r\n\x00\xef\xbb\xbf]*[FB]HS")
 _LEADING: Final = b" \t\x00" + BOM
 _BEFORE: Final = b"\r\n\x0b\x1c"
 
@@ -31,6 +32,11 @@ class BatchedMessage:
 
     content: bytes
     headers: tuple[bytes, ...] = ()
+
+
+def is_batch(raw: bytes) -> bool:
+    """Whether the bytes begin with the header of a file or a batch."""
+    return not raw.startswith(b"MSH") and _BATCH.match(raw) is not None
 
 
 def split_batch(raw: bytes) -> Mapped[tuple[BatchedMessage, ...]]:
