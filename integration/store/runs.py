@@ -42,16 +42,16 @@ class Runs:
         if sealed is None:
             return None
         content = json.loads(self._sealer.open(sealed, bound_to=f"model run {name}"))
-        return _decode(content["run"]), content["output"]
+        return _decode(content["run"]), content["answer"]
 
-    def keep(self, run: ModelRun, output: str) -> None:
+    def keep(self, key: str, run: ModelRun, answer: str) -> None:
         """Keep an answer, on disk when this returns; an earlier one of the same key stands.
 
         Raises:
             StoreUnavailable: the database does not take writes now.
         """
-        name = _name(run.key)
-        content = json.dumps({"run": asdict(run), "output": output}, separators=(",", ":")).encode()
+        name = _name(key)
+        content = json.dumps({"run": asdict(run), "answer": answer}, separators=(",", ":")).encode()
         row = {
             "key": name,
             "task": f"{run.task}@{run.task_version}",

@@ -145,7 +145,7 @@ class _Writer:
     def __init__(self, reading: Reading, whose: Whose, *, order: int = _DRAFT) -> None:
         self._account = Account()
         self._reading = reading
-        self._standing = Standing(_RANK, reading.recorded.text, order)
+        self._standing = Standing(_RANK, reading.received.text, order)
         self._entries: dict[str, Entry] = {}
         chart = Chart(
             account=self._account,
@@ -186,7 +186,7 @@ class _Writer:
             draft.report,
             identity=self._of_document("DiagnosticReport"),
             results=results,
-            issued=self._reading.recorded,
+            issued=self._reading.received,
             filing=self.filing,
         )
         return self.add(resource)
@@ -197,15 +197,15 @@ class _Writer:
             asked,
             identity=self._of_document("Task"),
             requester=self._engine,
-            authored=self._reading.recorded,
+            authored=self._reading.received,
             filing=self.filing,
         )
         self.add(resource)
 
     def provenances(self, rows: Sequence[tuple[str, Extracted]], *, unit: str) -> None:
-        """One for each method, and one for report and Task."""
+        """One for each method, with all that it read, and one for report and Task."""
         for method in Method:
-            own = [(reference, row) for reference, row in rows if row.method is method]
+            own = [(reference, row) for reference, row in rows if method in (row.method, *row.also)]
             if own:
                 resource = extracted_provenance.of_rows(
                     own, method=method, unit=unit, reading=self._reading, filing=self.filing

@@ -46,7 +46,8 @@ class Reading:
         document: reference of the DocumentReference.
         sha256: hex digest of the document.
         source: the message that carried it; None where none did.
-        recorded: an instant.
+        received: when it came, an instant: from then on a draft counts.
+        recorded: when it was read, an instant.
         responsible: on whose behalf Wardwire acts; None means the sender's facility.
     """
 
@@ -54,6 +55,7 @@ class Reading:
     task: str
     document: str
     sha256: str
+    received: Moment
     recorded: Moment
     source: MessageSource | None = None
     responsible: Organization | None = None
@@ -81,7 +83,7 @@ def of_rows(
         filing: of the draft.
     """
     targets = [
-        {"extension": [_place(span, row, unit=unit) for span in row.spans], "reference": reference}
+        {"extension": [_place(span, unit=unit) for span in row.spans], "reference": reference}
         for reference, row in rows
     ]
     identity = Identity("Provenance", ("extraction", method.value, *reading.version))
@@ -100,7 +102,7 @@ def of_draft(targets: Sequence[str], *, reading: Reading, filing: Filing) -> Nod
 
 def of_retraction(targets: Sequence[str], *, reading: Reading, reason: str, filing: Filing) -> Node:
     """The Provenance of drafts that are taken back, and why."""
-    identity = Identity("Provenance", ("retraction", reading.recorded.text, *reading.version))
+    identity = Identity("Provenance", ("retraction", reading.received.text, *reading.version))
     written = [{"reference": target} for target in targets]
     resource = _write(identity, written, reading, filing, method=None, model=None, operation="NULLIFY")
     return {**resource, "reason": [{"text": reason}]}
@@ -179,7 +181,7 @@ def _digest(sha256: str) -> Node:
     return {"system": URI_SYSTEM, "value": source_uri(sha256)}
 
 
-def _place(span: Span, row: Extracted, *, unit: str) -> Node:
+def _place(span: Span, *, unit: str) -> Node:
     """The `extracted-from` extension: where a value stands."""
     edges = zip(("x0", "top", "x1", "bottom"), span.bbox, strict=True)
     parts: list[Node] = [{"url": "page", "valuePositiveInt": span.page}]
@@ -188,7 +190,6 @@ def _place(span: Span, row: Extracted, *, unit: str) -> Node:
     quote = text(span.quote)
     if quote:
         parts.append({"url": "quote", "valueString": quote})
-    parts += [{"url": "confirmed-by", "valueCode": method.value} for method in row.also]
     return {"url": EXTRACTED_FROM, "extension": parts}
 
 

@@ -87,14 +87,14 @@ def test_a_run_is_remembered_with_its_answer(store):
     """The same question finds the first answer, byte for byte; another question finds none."""
     runs = Runs(store.database, store.keys)
     assert runs.find(RUN.key) is None
-    runs.keep(RUN, '{"a": "ü"}')
-    runs.keep(replace(RUN, output_digest="00" * 32), "another answer")
+    runs.keep(RUN.key, RUN, '{"a": "ü"}')
+    runs.keep(RUN.key, replace(RUN, output_digest="00" * 32), "another answer")
     assert (RUN, '{"a": "ü"}') == runs.find(RUN.key)
     assert runs.find(replace(RUN, input_digest="99" * 32).key) is None
 
 
 def test_answers_are_sealed(sqlite_store):
     """What a model said of a patient is not readable in the database."""
-    Runs(sqlite_store.database, sqlite_store.keys).keep(RUN, "MARKER of a patient")
+    Runs(sqlite_store.database, sqlite_store.keys).keep(RUN.key, RUN, "MARKER of a patient")
     sqlite_store.database.close()
     assert not any(b"MARKER" in path.read_bytes() for path in sqlite_store.folder.glob("store.sqlite*"))

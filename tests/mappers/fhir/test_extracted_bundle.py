@@ -58,7 +58,13 @@ ALL = (POTASSIUM, NITRITE, TITRE, CELLS, PENDING, BY_MODEL, CLAIMED)
 def reading(**more):
     more.setdefault("source", SOURCE)
     return Reading(
-        software=SOFTWARE, task="lab_report@1", document=DOCUMENT, sha256=SHA, recorded=RECORDED, **more
+        software=SOFTWARE,
+        task="lab_report@1",
+        document=DOCUMENT,
+        sha256=SHA,
+        received=RECORDED,
+        recorded=RECORDED,
+        **more,
     )
 
 
