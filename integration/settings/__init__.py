@@ -7,6 +7,7 @@ one MLLP channel on loopback, results in the embedded store, readable at `/fhir`
 
 from integration.settings.environment import environment_of_child, metrics_folder, share_metrics
 from integration.settings.loading import Settings, load, refuse_unsafe
+from integration.settings.models import InferenceSettings, ModelSettings
 from integration.settings.reference import describe, example_toml
 from integration.settings.sections import (
     ChannelSettings,
@@ -21,7 +22,9 @@ from integration.settings.sections import (
 __all__ = [
     "ChannelSettings",
     "FolderSettings",
+    "InferenceSettings",
     "MllpSettings",
+    "ModelSettings",
     "Settings",
     "StoreSettings",
     "TlsSettings",

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from integration.errors import SettingsInvalid
+from integration.settings.models import InferenceSettings, ModelSettings
 from integration.settings.sections import (
     AuditSettings,
     ChannelSettings,
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     channels: dict[str, ChannelSettings] = Field(
         default={"default": ChannelSettings()}, description="Feeds by name."
     )
+    inference: InferenceSettings = Field(default=InferenceSettings(), description="Reading documents.")
+    models: dict[str, ModelSettings] = Field(default={}, description="Models by name.")
     folders: dict[str, FolderSettings] = Field(default={}, description="Watched folders by name.")
 
     @field_validator("channels")

@@ -243,6 +243,17 @@ class ChannelSettings(Section):
         description="as-asked: original or enhanced mode as MSH-15 and MSH-16 say. original: one answer to "
         "every message, for senders that fill these fields and wait for AA all the same.",
     )
+    extract_documents: bool = Field(
+        default=True, description="Read laboratory results off documents (PDF, pictures) as drafts."
+    )
+    document_hosts: tuple[str, ...] = Field(
+        default=(),
+        description="Hosts from which documents that a message points to (RP) are fetched, as `name` or "
+        "`name:port`; empty fetches none.",
+    )
+    analyte_codes: dict[str, str] = Field(
+        default={}, description="Name of a test as a document prints it to LOINC, before the shipped table."
+    )
     application_acks: str = Field(
         default="return",
         description="Where application acknowledgements of enhanced mode (MSH-16) go: 'return' is the "

@@ -1,0 +1,50 @@
+"""The tables of the settings file about documents and the models that help to read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from integration.settings.sections import Section
+
+
+class InferenceSettings(Section):
+    """Reading documents: how much of them, and how many at a time."""
+
+    concurrency: int = Field(
+        default=1,
+        ge=1,
+        description="Messages whose documents one worker reads at a time: what a device bears.",
+    )
+    max_attempts: int = Field(
+        default=5, ge=1, description="Attempts to reach a model before a document is read without it."
+    )
+    max_pages: int = Field(
+        default=20, ge=1, description="Pages of one document that are read; the rest is named."
+    )
+
+
+class ModelSettings(Section):
+    """One model. `medgemma` helps to read laboratory reports."""
+
+    backend: Literal["transformers", "scripted"] = Field(
+        default="transformers", description="What runs it: transformers, or scripted: answers from a file."
+    )
+    model: str = Field(
+        description="Id on a hub, or a local folder; for scripted a JSON file: answers, used in turn."
+    )
+    revision: str | None = Field(
+        default=None, description="Commit or tag to load; else what the folder holds."
+    )
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto", description="Number format of the weights."
+    )
+    device: str = Field(default="auto", description="Where it runs: auto, cpu, cuda, cuda:1.")
+
+    @property
+    def folder(self) -> Path | None:
+        """The local folder or file, where there is one."""
+        path = Path(self.model)
+        return path if path.exists() else None
