@@ -17,7 +17,7 @@ from mappers.domain.people import Organization
 from mappers.domain.times import Moment
 from mappers.fhir import result_bundle
 from mappers.fhir.result_bundle import Entry, WrittenBundle
-from mappers.hl7v2 import oru_r01, tokens
+from mappers.hl7v2 import messages, tokens
 from mappers.hl7v2.segments import msh
 
 
@@ -66,7 +66,7 @@ def convert(
         return Conversion(_control_id(raw), None, None, (refusal.issue,))
     source = msh.source(message, channel=channel, sha256=hashlib.sha256(raw).hexdigest(), size=len(raw))
     try:
-        reading, found = _unpack(oru_r01.read(message, channel=channel, source=source))
+        reading, found = _unpack(messages.read(message, channel=channel, source=source))
     except Refused as refusal:
         return Conversion(source.control_id, None, _all_reported(message), (*issues, refusal.issue))
     written = [

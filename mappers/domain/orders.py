@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from mappers.domain.coding import Concept
 from mappers.domain.identifiers import Identifier, Identity
-from mappers.domain.people import Practitioner
-from mappers.domain.times import Moment
+from mappers.domain.people import ContactPoint, Practitioner
+from mappers.domain.times import Moment, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +22,48 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A service request (ORC, OBR).
+    """A service request (ORC, OBR and what hangs below).
 
     Attributes:
         status: FHIR request-status.
+        mentioned: a result or document speaks of it in passing; what the order itself says goes before that.
         intent: FHIR request-intent.
+        aliases: what it is called by messages that know another of its numbers only.
+        study: StudyInstanceUID of the images that it leads to (ZDS-1, IPC-3).
         priority: FHIR request-priority or None.
+        details: what narrows the code: modality, protocol, supplemental service information.
+        status_reason: why it has its status (ORC-16).
+        callback: whom to call (OBR-17, ORC-14).
+        based_on: the parent order by its numbers.
+        replaces: orders that it takes the place of.
+        supporting: what was observed or asked for its sake.
+        specimens: what it is to be done on.
         origins: labels of the segments it was read from, e.g. ("ORC[1]", "OBR[1]").
     """
 
     identity: Identity
     status: str
+    mentioned: bool = False
     intent: str = "order"
     identifiers: tuple[Identifier, ...] = field(default=())
+    aliases: tuple[Identity, ...] = field(default=())
     requisition: Identifier | None = None
     accession: Identifier | None = None
+    study: Identifier | None = None
     code: Concept | None = None
+    details: tuple[Concept, ...] = field(default=())
     category: tuple[Concept, ...] = field(default=())
     priority: str | None = None
+    status_reason: Concept | None = None
     authored_on: Moment | None = None
-    occurrence: Moment | None = None
+    occurrence: Moment | Period | None = None
     requester: tuple[Practitioner, ...] = field(default=())
+    callback: ContactPoint | None = None
     reasons: tuple[Concept, ...] = field(default=())
     clinical_information: str | None = None
     notes: tuple[Note, ...] = field(default=())
+    based_on: tuple[Identifier, ...] = field(default=())
+    replaces: tuple[Identity, ...] = field(default=())
+    supporting: tuple[Identity, ...] = field(default=())
+    specimens: tuple[Identity, ...] = field(default=())
     origins: tuple[str, ...] = field(default=())

@@ -71,6 +71,8 @@ class Patient:
         identity: from the channel's preferred assigner and PID-3; None when nothing identifies them.
         deceased: True/False (PID-30) or the moment (PID-29).
         birth_date: FHIR date at its own precision; `birth_time` the full moment where PID-7 had one.
+        aliases: the same person by further identifiers of the channel's preferred assigners.
+        caretakers: primary care practitioners and facilities.
         multiple_birth: birth order (PID-25) or the flag (PID-24).
         origin: segment label, e.g. "PID[1]".
     """
@@ -90,6 +92,8 @@ class Patient:
     race: tuple[Coding, ...] = field(default=())
     ethnicity: tuple[Coding, ...] = field(default=())
     account: Identifier | None = None
+    aliases: tuple[Identity, ...] = field(default=())
+    caretakers: tuple[Practitioner | Organization, ...] = field(default=())
     origin: str = "PID[1]"
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import total_ordering
 
 from mappers.domain.attribution import MessageSource
 from mappers.domain.coding import Concept
+from mappers.domain.documents import ClinicalDocument
 from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.orders import Note, Order
 from mappers.domain.people import Organization, Patient, Practitioner, Visit
+from mappers.domain.standing import Standing, standing
 from mappers.domain.times import Moment, Period, TimeOfDay
+
+__all__ = [
+    "LabReport", "Measurement", "Quantity", "Range", "Ratio", "ReferenceRange", "Report", "SampledData",
+    "Specimen", "Standing", "Value", "standing",
+]  # fmt: skip
 
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 COMPARATORS = frozenset({"<", "<=", ">=", ">"})
@@ -83,68 +88,9 @@ class ReferenceRange:
     high: Quantity | None = None
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a version of a result ranks against another: an older or lower one never overwrites.
-
-    Attributes:
-        rank: registered 0, partial 1, preliminary 2, final and all that follows it 3.
-        at: UTC instant text of the version (OBR-22, else MSH-7), "" when unknown.
-        order: among versions of one rank and moment: final 0, amended 1, corrected 2, withdrawn 3.
-    """
-
-    rank: int
-    at: str = ""
-    order: int = 0
-
-    def __lt__(self, other: Standing) -> bool:
-        if self.rank != other.rank:
-            return self.rank < other.rank
-        precision = min(len(self.at), len(other.at))
-        mine, theirs = self.at[:precision], other.at[:precision]
-        if mine != theirs:
-            return mine < theirs
-        return self.order < other.order
-
-    def encode(self) -> str:
-        """One line for a database column."""
-        return f"{self.rank}|{self.at}|{self.order}"
-
-    @classmethod
-    def decode(cls, text: str) -> Standing:
-        """Read what `encode` wrote."""
-        rank, at, order = text.split("|")
-        return cls(int(rank), at, int(order))
-
-
-_RANKS = {
-    "registered": (0, 0), "partial": (1, 0), "preliminary": (2, 0),
-    "final": (3, 0), "amended": (3, 1), "appended": (3, 1), "corrected": (3, 2),
-    "cancelled": (3, 3), "entered-in-error": (3, 3), "unknown": (0, 0),
-}  # fmt: skip
-
-
-def standing(status: str, at: Moment | None) -> Standing:
-    """The standing of a version with this FHIR status, made at this moment."""
-    rank, order = _RANKS[status]
-    return Standing(rank, _utc(at), order)
-
-
-def _utc(at: Moment | None) -> str:
-    """A moment as UTC text that sorts; dates without time stay dates."""
-    if at is None or not at.is_instant:
-        return at.text if at else ""
-    try:
-        moment = datetime.fromisoformat(at.text.replace(":60", ":59")).astimezone(UTC)
-    except OverflowError:  # the first or last hours of the calendar, on the other side of UTC
-        return at.date
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds")
-
-
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """A specimen (SPM, or OBR-15)."""
+    """A specimen (SPM, or OBR-15). `orders` are what it was taken for, where no report says so."""
 
     identity: Identity
     identifiers: tuple[Identifier, ...] = field(default=())
@@ -157,6 +103,7 @@ class Specimen:
     conditions: tuple[Concept, ...] = field(default=())
     quantity: Quantity | None = None
     notes: tuple[Note, ...] = field(default=())
+    orders: tuple[Identity, ...] = field(default=())
     origin: str = "SPM[1]"
 
 
@@ -202,7 +149,13 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One order's results (ORC, OBR and what hangs below). `status` is FHIR diagnostic-report-status."""
+    """One order's results (ORC, OBR and what hangs below).
+
+    Attributes:
+        status: FHIR diagnostic-report-status.
+        narrative: the whole text of a report whose results are all text.
+        conclusion: the impression, where a result is one.
+    """
 
     identity: Identity
     code: Concept
@@ -218,17 +171,22 @@ class Report:
     measurements: tuple[Measurement, ...] = field(default=())
     specimens: tuple[Specimen, ...] = field(default=())
     notes: tuple[Note, ...] = field(default=())
+    narrative: str | None = None
     conclusion: str | None = None
     origins: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
 class LabReport:
-    """All that one ORU says.
+    """All that one message says on one patient: results, orders, documents.
 
     Attributes:
         loose: measurements that hang under no OBR.
         patient_notes: NTE after PID.
+        orders: orders that are in themselves what the message says, not the background of a report.
+        supporting: measurements that support an order (`Order.supporting`).
+        specimens: specimens of orders, and those of nobody's report.
+        documents: documents of any of these.
     """
 
     source: MessageSource
@@ -237,3 +195,7 @@ class LabReport:
     reports: tuple[Report, ...] = field(default=())
     loose: tuple[Measurement, ...] = field(default=())
     patient_notes: tuple[Note, ...] = field(default=())
+    orders: tuple[Order, ...] = field(default=())
+    supporting: tuple[Measurement, ...] = field(default=())
+    specimens: tuple[Specimen, ...] = field(default=())
+    documents: tuple[ClinicalDocument, ...] = field(default=())

@@ -7,6 +7,7 @@ from typing import Any
 from mappers.domain.orders import Note
 from mappers.domain.results import Report
 from mappers.fhir.account import Account
+from mappers.fhir.attachment import plain_text
 from mappers.fhir.categories import of_report
 from mappers.fhir.chart import Chart, instant, note_extensions, timing
 from mappers.fhir.datatypes import absent, actors, concept, concepts, identifiers, pruned, text
@@ -15,6 +16,7 @@ Node = dict[str, Any]
 
 #: What ORC says of a report; the rest is OBR's.
 _SAID_BY_ORC = frozenset({"identifier", "basedOn"})
+_SAID_BY_PRT = frozenset({"performer"})
 
 
 def write(report: Report, *, section: str | None, notes: tuple[Note, ...], chart: Chart) -> Node:
@@ -45,6 +47,7 @@ def write(report: Report, *, section: str | None, notes: tuple[Note, ...], chart
             "specimen": _references(specimen.identity.reference for specimen in report.specimens),
             "result": _references(result.identity.reference for result in report.measurements),
             "conclusion": text(report.conclusion),
+            "presentedForm": [plain_text(report.narrative)] if text(report.narrative) else None,
         }
     )
     _trace(report, resource, account)
@@ -58,7 +61,12 @@ def _references(references: Any) -> list[Node]:
 
 def _trace(report: Report, resource: Node, account: Account) -> None:
     for origin in report.origins:
+        if origin.startswith("PRT"):
+            account.wrote_all((origin,), resource, without=resource.keys() - _SAID_BY_PRT)
+            continue
         said = (
-            _SAID_BY_ORC if origin.startswith("ORC") else resource.keys() - {"result", "specimen", "basedOn"}
+            _SAID_BY_ORC
+            if origin.startswith("ORC")
+            else resource.keys() - {"result", "specimen", "basedOn", "conclusion", "presentedForm"}
         )
         account.wrote_all((origin,), resource, without=resource.keys() - said)

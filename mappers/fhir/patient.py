@@ -13,6 +13,7 @@ from mappers.domain.times import Moment
 from mappers.fhir.account import Account
 from mappers.fhir.chart import Chart, note_extensions
 from mappers.fhir.datatypes import (
+    actors,
     address,
     concept,
     concepts,
@@ -72,9 +73,12 @@ def write(patient: Patient, identity: Identity, *, notes: tuple[Note, ...], char
             "maritalStatus": concept(patient.marital_status, account),
             **_multiple_birth(patient),
             "communication": [{"language": spoken} for spoken in concepts(patient.languages, account)],
+            "generalPractitioner": actors(patient.caretakers, account),
         }
     )
-    account.wrote_all((patient.origin,), resource)
+    account.wrote_all((patient.origin,), resource, without=("generalPractitioner",))
+    if "generalPractitioner" in resource:
+        account.wrote(f"PD1{patient.origin.removeprefix('PID')}", "Patient.generalPractitioner")
     if patient.race or patient.ethnicity:
         account.wrote(patient.origin, "Patient.extension")
     return resource

@@ -1,4 +1,4 @@
-"""All that one laboratory message says, as resources in the order in which a server can take them.
+"""All that one message says of a patient, as resources in the order in which a server can take them.
 
 Every resource is judged before it is handed out: what R4 forbids is reported, never written.
 """
@@ -18,6 +18,7 @@ from mappers.fhir import (
     categories,
     device,
     diagnostic_report,
+    document_reference_writer,
     encounter,
     observation,
     patient,
@@ -40,6 +41,7 @@ _ORDER = (
     "Specimen",
     "Observation",
     "DiagnosticReport",
+    "DocumentReference",
     "Provenance",
 )
 
@@ -65,7 +67,7 @@ class WrittenBundle:
 
     Attributes:
         entries: in dependency order: Device, Patient, Encounter, ServiceRequest, Specimen, Observation,
-            DiagnosticReport, Provenance.
+            DiagnosticReport, DocumentReference, Provenance.
         trace: (segment label, FHIR path) pairs for the ledger.
         issues: what FHIR could not carry; an error says that a resource was not written, which is our fault.
     """
@@ -108,7 +110,9 @@ def write(
     writer.people()
     for one in report.reports:
         writer.report(one)
+    writer.orders()
     writer.loose()
+    writer.documents()
     writer.orphan_notes()
     targets = [_reference(entry.resource) for entry in writer.ordered() if not entry.once]
     if targets:
@@ -178,6 +182,20 @@ class _Writer:
         self.add(
             diagnostic_report.write(report, section=section, notes=notes, chart=self.chart), report.standing
         )
+
+    def orders(self) -> None:
+        """What is asked for: ServiceRequests, their Specimens and what supports them."""
+        for order in self._report.orders:
+            self.add(service_request.write(order, chart=self.chart))
+        for one in self._report.specimens:
+            self.add(specimen.write(one, request=None, chart=self.chart))
+        for measurement in self._report.supporting:
+            self._measurement(measurement, report=None, section=None, notes=())
+
+    def documents(self) -> None:
+        """DocumentReferences."""
+        for document in self._report.documents:
+            self.add(document_reference_writer.write(document, chart=self.chart), document.standing)
 
     def loose(self) -> None:
         """Results under no OBR."""

@@ -10,12 +10,13 @@ from mappers.domain.identifiers import Identifier
 from mappers.domain.issues import IssueCode
 from mappers.domain.orders import Order
 from mappers.fhir.account import Account
-from mappers.fhir.chart import Chart, notes_of
+from mappers.fhir.chart import Chart, notes_of, timing
 from mappers.fhir.datatypes import (
     absent,
     actors,
     concept,
     concepts,
+    contact_point,
     identifier,
     identifiers,
     pruned,
@@ -24,15 +25,24 @@ from mappers.fhir.datatypes import (
 
 Node = dict[str, Any]
 
+_STATUS_REASON = "http://hl7.org/fhir/StructureDefinition/request-statusReason"
+_CALLBACK = "http://hl7.org/fhir/StructureDefinition/servicerequest-order-callback-phone-number"
 _IDENTIFIER_TYPE = "http://terminology.hl7.org/CodeSystem/v2-0203"
 #: Which segment says what; an order read from other segments than these owes them everything.
 _SAID_BY = {
-    "ORC": frozenset({"identifier", "requisition", "status", "intent", "authoredOn", "requester"}),
-    "OBR": frozenset(
-        {"identifier", "intent", "category", "priority", "code", "occurrenceDateTime", "requester"}
-        | {"reasonCode", "note"}
+    "ORC": frozenset(
+        {"identifier", "basedOn", "replaces", "requisition", "status", "intent", "authoredOn", "requester"}
+        | {"extension"}
     ),
-    "TQ1": frozenset({"priority", "occurrenceDateTime"}),
+    "OBR": frozenset(
+        {"identifier", "basedOn", "intent", "category", "priority", "code", "orderDetail", "requester"}
+        | {"occurrenceDateTime", "occurrencePeriod", "reasonCode", "note", "extension"}
+    ),
+    "TQ1": frozenset({"priority", "occurrenceDateTime", "occurrencePeriod", "note"}),
+    "DG1": frozenset({"reasonCode"}),
+    "IPC": frozenset({"identifier", "orderDetail"}),
+    "ZDS": frozenset({"identifier"}),
+    "PRT": frozenset({"requester"}),
 }
 
 
@@ -44,21 +54,28 @@ def write(order: Order, *, chart: Chart) -> Node:
     if len(requesters) > 1:
         account.forgave(IssueCode.INFORMATIONAL, "FHIR has one requester: the first is written")
     clinical = text(order.clinical_information)
+    narrowed = concepts(order.details, account) if order.code else []
     resource = chart.head(order.identity) | pruned(
         {
+            "extension": _extensions(order, account),
             "identifier": identifiers(_numbers(order), account),
+            "basedOn": _parents(order, account),
+            "replaces": [{"reference": each.reference} for each in order.replaces],
             "requisition": identifier(order.requisition, account) if order.requisition else None,
             "status": order.status,
             "intent": order.intent,
             "category": concepts(order.category, account),
             "priority": order.priority,
             "code": concept(order.code, account),
+            "orderDetail": narrowed,
             "subject": chart.subject or {"extension": absent(), "type": "Patient"},
             "encounter": chart.encounter,
-            "occurrenceDateTime": order.occurrence and order.occurrence.text,
+            **timing("occurrence", order.occurrence, account),
             "authoredOn": order.authored_on and order.authored_on.text,
             "requester": requesters[0] if requesters else None,
             "reasonCode": concepts(order.reasons, account),
+            "supportingInfo": [{"reference": each.reference} for each in order.supporting],
+            "specimen": [{"reference": each.reference} for each in order.specimens],
             "note": [
                 *([{"text": clinical}] if clinical else []),
                 *notes_of(order.notes, "ServiceRequest.note", account),
@@ -70,14 +87,37 @@ def write(order: Order, *, chart: Chart) -> Node:
 
 
 def _numbers(order: Order) -> tuple[Identifier, ...]:
-    if order.accession is None:
-        return order.identifiers
-    kind = order.accession.type or Concept((Coding("ACSN", _IDENTIFIER_TYPE),))
-    return (*order.identifiers, replace(order.accession, type=kind))
+    """Its numbers, the accession number and the study's UID, by which images find their order."""
+    found = list(order.identifiers)
+    if order.accession:
+        kind = order.accession.type or Concept((Coding("ACSN", _IDENTIFIER_TYPE),))
+        found.append(replace(order.accession, type=kind))
+    return (*found, *([order.study] if order.study else ()))
+
+
+def _parents(order: Order, account: Account) -> list[Node]:
+    """Orders of which only the numbers are known."""
+    return [{"type": "ServiceRequest", "identifier": each} for each in identifiers(order.based_on, account)]
+
+
+def _extensions(order: Order, account: Account) -> list[Node]:
+    reason = concept(order.status_reason, account)
+    point = contact_point(order.callback) if order.callback else None
+    written: list[Node] = []
+    if reason:
+        written.append({"url": _STATUS_REASON, "valueCodeableConcept": reason})
+    if point:
+        written.append({"url": _CALLBACK, "valueContactPoint": point})
+    return written
 
 
 def _trace(order: Order, resource: Node, account: Account, *, clinical: bool) -> None:
     for origin in order.origins:
         said = _SAID_BY.get(origin.partition("[")[0])
         without = set() if said is None else resource.keys() - said
-        account.wrote_all((origin,), resource, without=without if clinical else {*without, "note"})
+        of_obr = origin.startswith("OBR")
+        account.wrote_all(
+            (origin,), resource, without={*without, "note"} if of_obr and not clinical else without
+        )
+        if "extension" in resource and (said is None or "extension" in said):
+            account.wrote(origin, "ServiceRequest.extension")

@@ -30,7 +30,7 @@ def write(specimen: Specimen, *, request: Node | None, chart: Chart) -> Node:
             "type": concept(specimen.type, account),
             "subject": chart.subject,
             "receivedTime": specimen.received and specimen.received.text,
-            "request": [request] if request else None,
+            "request": [request] if request else _taken_for(specimen),
             "collection": collection and pruned(collection),
             "condition": concepts(specimen.conditions, account),
             "note": notes_of(specimen.notes, "Specimen.note", account),
@@ -38,3 +38,7 @@ def write(specimen: Specimen, *, request: Node | None, chart: Chart) -> Node:
     )
     account.wrote_all((specimen.origin,), resource, without=("request", "note"))
     return resource
+
+
+def _taken_for(specimen: Specimen) -> list[Node]:
+    return [{"reference": each.reference} for each in specimen.orders]

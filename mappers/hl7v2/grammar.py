@@ -1,12 +1,14 @@
-"""The grammar of ORU_R01 (chapter 7): which segment belongs to which patient, order, observation, specimen.
+"""The groups that result, order and document messages (chapters 4, 7, 9) are made of: who belongs to whom.
 
 Tolerant: groups may lack their head, come in odd order or repeat; a segment without a place in the grammar is
 handed back as one of the `others`. Every segment of the message is in the tree once. Knows names, and of
-fields only the order numbers, which tell whose OBR a late one is.
+fields only the order numbers, which tell whose OBR a late one is. The message structures differ in `Rules`.
 
 ```
-MSH { PID [PD1] {NTE} [PV1 [PV2]] {OBX}
-      { [ORC {NTE} {TQ1}] OBR {NTE} {TQ1} {OBX {NTE}} {SPM {NTE} {OBX {NTE}}} } }
+MSH { PID [PD1] {PRT} {NTE} [PV1 [PV2]] {OBX}
+      { [ORC {NTE} {PRT} {TQ1}] OBR {NTE} {PRT} {TQ1} {DG1} {IPC} [ZDS] {OBX {PRT} {NTE}}
+        {SPM {NTE} {OBX {NTE}}} }
+      { TXA {OBX {NTE}} } }
 ```
 """
 
@@ -16,6 +18,26 @@ from dataclasses import dataclass, field
 
 from mappers.domain.issues import Issue, IssueCode, Severity
 from mappers.hl7v2.tokens import Message, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a message structure arranges the groups.
+
+    Attributes:
+        orders: ORC and OBR ask for something; what a second PID brings are prior results.
+        specimen_first: SPM leads the orders made of it, until the next SPM (OML^O33, OUL^R22).
+        orc_follows: ORC comes after its OBR (OUL).
+        documents: TXA leads the document that the OBX after it hold (MDM).
+    """
+
+    orders: bool = False
+    specimen_first: bool = False
+    orc_follows: bool = False
+    documents: bool = False
+
+
+RESULTS = Rules()
 
 
 @dataclass(slots=True, eq=False)
@@ -28,11 +50,12 @@ class SpecimenGroup:
 
 @dataclass(slots=True, eq=False)
 class ObservationGroup:
-    """OBX and the comments after it; `specimen` when it follows an SPM."""
+    """OBX, who took part, and the comments after it; `specimen` when it follows an SPM."""
 
     obx: Segment
     notes: list[Segment] = field(default_factory=list)
     specimen: SpecimenGroup | None = None
+    participants: list[Segment] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +64,8 @@ class OrderGroup:
 
     Attributes:
         order_notes: comments after ORC, which are about the order.
-        notes: comments after OBR, which are about the report.
+        notes: comments after OBR, which are about the report, or the order where there is none.
+        details: other segments of the order by name: DG1, IPC, ZDS, PRT.
     """
 
     orc: Segment | None = None
@@ -51,6 +75,7 @@ class OrderGroup:
     notes: list[Segment] = field(default_factory=list)
     observations: list[ObservationGroup] = field(default_factory=list)
     specimens: list[SpecimenGroup] = field(default_factory=list)
+    details: dict[str, list[Segment]] = field(default_factory=dict)
 
     def takes(self, obr: Segment) -> bool:
         """Whether an OBR that comes now belongs here; after results, only if it is about the order of ORC."""
@@ -61,19 +86,37 @@ class OrderGroup:
 
 
 @dataclass(slots=True, eq=False)
+class DocumentGroup:
+    """TXA, the OBX after it, and comments."""
+
+    txa: Segment
+    notes: list[Segment] = field(default_factory=list)
+    observations: list[ObservationGroup] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
 class PatientGroup:
-    """PID and the results below it. `observations` precede the first order."""
+    """PID and what hangs below it. `observations` precede the first order.
+
+    Attributes:
+        specimens: those that lead no order.
+        prior: earlier results of the same patient, sent along with an order.
+    """
 
     pid: Segment | None = None
+    pd1: Segment | None = None
     pv1: Segment | None = None
     notes: list[Segment] = field(default_factory=list)
     observations: list[ObservationGroup] = field(default_factory=list)
     orders: list[OrderGroup] = field(default_factory=list)
+    documents: list[DocumentGroup] = field(default_factory=list)
+    specimens: list[SpecimenGroup] = field(default_factory=list)
+    prior: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether nothing hangs below it."""
-        return not (self.orders or self.observations)
+        return not (self.orders or self.observations or self.documents or self.specimens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +134,9 @@ class Tree:
     issues: tuple[Issue, ...]
 
 
-def arrange(message: Message) -> Tree:
-    """Put every segment of an ORU in its place."""
-    builder = _Builder(single=len(message.named("PID")) == 1)
+def arrange(message: Message, rules: Rules = RESULTS) -> Tree:
+    """Put every segment of a message in its place."""
+    builder = _Builder(rules, single=len(message.named("PID")) == 1)
     for segment in message.segments[1:]:
         builder.place(segment)
     builder.finish()
@@ -104,23 +147,33 @@ def arrange(message: Message) -> Tree:
 class _Builder:
     """Where the next segment goes."""
 
-    def __init__(self, *, single: bool) -> None:
+    def __init__(self, rules: Rules, *, single: bool) -> None:
         self.patients: list[PatientGroup] = []
         self.others: list[Segment] = []
         self.issues: list[Issue] = []
+        self._rules = rules
         self._single = single
         self._order: OrderGroup | None = None
+        self._document: DocumentGroup | None = None
         self._specimen: SpecimenGroup | None = None
         self._waiting: list[SpecimenGroup] = []
+        self._leading: SpecimenGroup | None = None  # of the orders that follow, by `specimen_first`
         self._notes: list[Segment] = self.others
+        self._participants: list[Segment] = self.others
         self._places = {
-            "PID": self._pid, "PV1": self._pv1, "ORC": self._orc, "OBR": self._obr, "TQ1": self._tq1,
-            "OBX": self._obx, "SPM": self._spm, "NTE": self._nte, "DSC": self._dsc,
+            "PID": self._pid, "PD1": self._pd1, "PV1": self._pv1, "ORC": self._orc, "OBR": self._obr,
+            "TQ1": self._tq1, "OBX": self._obx, "SPM": self._spm, "NTE": self._nte, "DSC": self._dsc,
+            "DG1": self._detail, "IPC": self._detail, "ZDS": self._detail, "PRT": self._prt, "TXA": self._txa,
         }  # fmt: skip
 
     def place(self, segment: Segment) -> None:
         """Put one segment in its place."""
-        self._places.get(segment.name, self.others.append)(segment)
+        place = self._places.get(segment.name)
+        if place is None:
+            self._participants = self.others
+            self.others.append(segment)
+        else:
+            place(segment)
 
     def finish(self) -> None:
         """What no patient's results claimed has no place."""
@@ -128,7 +181,8 @@ class _Builder:
             self.others += [specimen.spm, *specimen.notes]
         for patient in self.patients:
             if patient.pid is None and patient.empty:
-                self.others += [*([patient.pv1] if patient.pv1 else []), *patient.notes]
+                alone = [each for each in (patient.pd1, patient.pv1) if each]
+                self.others += [*alone, *patient.notes]
 
     def _patient(self) -> PatientGroup:
         if not self.patients:
@@ -145,13 +199,24 @@ class _Builder:
                 )
             patient.pid = segment
         else:
-            patient = PatientGroup(pid=segment)
+            prior = self._rules.orders and patient is not None and not patient.empty
+            patient = PatientGroup(pid=segment, prior=prior)
             self.patients.append(patient)
-            self._order = self._specimen = None
+            self._order = self._document = self._specimen = self._leading = None
         self._notes = patient.notes
+        self._participants = self.others
+
+    def _pd1(self, segment: Segment) -> None:
+        patient = self._patient()
+        if patient.pd1 is None:
+            patient.pd1 = segment
+        else:
+            self.others.append(segment)
+        self._participants = self.others
 
     def _pv1(self, segment: Segment) -> None:
         patient = self._patient()
+        self._participants = self.others
         if patient.pv1 is None:
             patient.pv1 = segment
             self._notes = patient.notes
@@ -160,8 +225,13 @@ class _Builder:
             self.others.append(segment)
 
     def _orc(self, segment: Segment) -> None:
-        self._open(OrderGroup(orc=segment))
-        self._notes = self._patient().orders[-1].order_notes
+        order = self._order
+        if self._rules.orc_follows and order and order.orc is None and not order.observations:
+            order.orc = segment
+        else:
+            order = self._open(OrderGroup(orc=segment))
+        self._notes = order.order_notes
+        self._participants = order.details.setdefault("PRT", [])
 
     def _obr(self, segment: Segment) -> None:
         order = self._order
@@ -169,13 +239,27 @@ class _Builder:
             order = self._open(OrderGroup())
         order.obr = segment
         self._notes = order.notes
+        self._participants = order.details.setdefault("PRT", [])
 
     def _open(self, order: OrderGroup) -> OrderGroup:
         order.specimens += self._waiting
         self._waiting = []
-        self._patient().orders.append(order)
-        self._order, self._specimen = order, None
+        patient = self._patient()
+        if self._leading:
+            order.specimens.append(self._leading)
+            patient.specimens = [each for each in patient.specimens if each is not self._leading]
+        patient.orders.append(order)
+        self._order, self._specimen, self._document = order, self._leading, None
         return order
+
+    def _txa(self, segment: Segment) -> None:
+        if not self._rules.documents:
+            self.others.append(segment)
+            return
+        document = self._document = DocumentGroup(segment)
+        self._patient().documents.append(document)
+        self._specimen = None
+        self._notes, self._participants = document.notes, self.others
 
     def _tq1(self, segment: Segment) -> None:
         if self._order is None:
@@ -184,15 +268,29 @@ class _Builder:
         self._order.timings.append(segment)
         self._notes = self._order.order_notes
 
+    def _detail(self, segment: Segment) -> None:
+        if self._order is None:
+            self.others.append(segment)
+        else:
+            self._order.details.setdefault(segment.name, []).append(segment)
+
+    def _prt(self, segment: Segment) -> None:
+        self._participants.append(segment)
+
     def _obx(self, segment: Segment) -> None:
         observation = ObservationGroup(segment, specimen=self._specimen)
-        self._notes = observation.notes
-        home = self._order or self._patient()
+        self._notes, self._participants = observation.notes, observation.participants
+        home = self._document or self._order or self._patient()
         home.observations.append(observation)
 
     def _spm(self, segment: Segment) -> None:
         specimen = self._specimen = SpecimenGroup(segment)
-        self._notes = specimen.notes
+        self._notes, self._participants = specimen.notes, self.others
+        if self._rules.specimen_first:
+            # It opens a group of its own: the orders before it are of another specimen.
+            self._leading, self._order = specimen, None
+            self._patient().specimens.append(specimen)
+            return
         home = self._waiting if self._order is None else self._order.specimens
         home.append(specimen)
 

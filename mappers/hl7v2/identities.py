@@ -12,6 +12,9 @@ patient + OBR-4 + OBR-7 (a loose OBX: patient + OBX-14) | digest of the group, w
 | Patient | PID-3 of the channel's `patient_assigners`, best first; the first MR of PID-3; the first of \
 PID-3; PID-2, PID-4 with a warning | none |
 | Encounter | PV1-19 | none |
+| an order's background (OBX below an order; OBX-29 QST, SCI) | as Observation, \
+the placer number before the filler's | |
+| DocumentReference | of an OBX: as Observation; of TXA: scope + TXA-12 | digest |
 
 Never MSH-10, never a position in the message. A patient's or visit's number without assigner is scoped by the
 sending facility (MSH-4, else MSH-3). A number of another kind carries a marker that no ER7 text can hold, so
@@ -40,6 +43,7 @@ _PLACER: Final = "\x0eplacer"
 _FILLER: Final = "\x0efiller"
 _PATIENT: Final = "\x0epatient"
 _DIGEST: Final = "\x0edigest"
+_DOCUMENT: Final = "\x0edocument"
 
 #: The first parts of the identity of all that one order group says.
 Work = tuple[str, ...]
@@ -83,6 +87,10 @@ class OrderNumbers:
         if self.placer:
             return (self.placer.scope or scopes.orders, self.placer.value)
         return (self.filler.scope or scopes.orders, _FILLER, self.filler.value) if self.filler else None
+
+    def background(self, scopes: Sender) -> Work | None:
+        """As `work`, the placer's number first: what supports an order is known to its placer."""
+        return OrderNumbers(self.placer, None if self.placer else self.filler).work(scopes)
 
 
 def work(
@@ -141,6 +149,26 @@ def service_request(numbers: OrderNumbers, scopes: Sender, of: Work, test: Segme
     of them, would speak of another order.
     """
     return Identity("ServiceRequest", (*(numbers.order(scopes) or of), code_key(test.first(4))))
+
+
+def aliases(numbers: OrderNumbers, scopes: Sender, test: SegmentReader) -> tuple[Identity, ...]:
+    """What the order is to messages that know only its other number."""
+    if not (numbers.placer and numbers.filler):
+        return ()
+    other = OrderNumbers(None, numbers.filler).order(scopes)
+    return (Identity("ServiceRequest", (*(other or ()), code_key(test.first(4)))),)
+
+
+def document(number: Identifier | None, scopes: Sender, group: Sequence[Segment]) -> Identity:
+    """Of a document by its number (TXA-12, TXA-13), else by its content."""
+    if number is None:
+        return Identity("DocumentReference", digest(group))
+    return Identity("DocumentReference", (number.scope or scopes.orders, _DOCUMENT, number.value))
+
+
+def attachment(of: Work, obx: SegmentReader) -> Identity:
+    """Of a document that an OBX holds."""
+    return Identity("DocumentReference", observation(of, obx).parts)
 
 
 def specimen(of: Work, spm: SegmentReader) -> Identity:

@@ -1,192 +1,220 @@
-"""Plans of a result message to the domain: orders, specimens, measurements and notes into reports.
-
-An order or specimen of which several groups of one message say the same is one thing; where they say
-different things under one identity, each keeps its own (`identities.distinguish`), for nothing may be lost.
-"""
+"""Plans of a message to the domain: orders, specimens, measurements, documents and notes of each patient."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Final, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from mappers.domain.attribution import MessageSource
-from mappers.domain.coding import Concept
+from mappers.domain.documents import ClinicalDocument
 from mappers.domain.identifiers import Identity
 from mappers.domain.issues import Issue, IssueCode, Severity
-from mappers.domain.orders import Note, Order
+from mappers.domain.orders import Order
 from mappers.domain.results import LabReport, Measurement, Report, Specimen
 from mappers.domain.times import Moment
-from mappers.hl7v2 import identities, plan
+from mappers.hl7v2 import attachments, backgrounds, filings, identities, narratives, plan
 from mappers.hl7v2.accounts import Account
 from mappers.hl7v2.elements import SegmentReader
 from mappers.hl7v2.grammar import SpecimenGroup
-from mappers.hl7v2.plan import Request, Result, Subject
-from mappers.hl7v2.segments import nte, obr, obx, orc, pv1, spm
+from mappers.hl7v2.plan import Filing, Request, Result, Subject
+from mappers.hl7v2.segments import obr, obx, prt, pv1
 from mappers.hl7v2.tokens import Segment
 
-_T = TypeVar("_T", Order, Specimen)
-_APART: Final = " say different things; told apart, so a later message on one of them may not be recognised"
+_Specimens = Mapping[SpecimenGroup | None, Specimen]
+_NONE: Final[_Specimens] = {}
+
+
+@dataclass(slots=True)
+class _Chart:
+    """What one patient's `LabReport` is going to hold."""
+
+    reports: list[Report] = field(default_factory=list)
+    loose: list[Measurement] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    supporting: list[Measurement] = field(default_factory=list)
+    specimens: list[Specimen] = field(default_factory=list)
+    documents: list[ClinicalDocument] = field(default_factory=list)
 
 
 class Builder:
-    """Makes the reports of one message; identities hold for all its patients."""
+    """Makes the reports of one message; identities hold for all its patients.
+
+    Args:
+        account: of the message.
+        scopes: of its sender.
+        subjects: the plans of its patients.
+        sent_at: MSH-7.
+        event: trigger event.
+    """
 
     def __init__(
         self,
         account: Account,
         scopes: identities.Sender,
         subjects: Sequence[Subject],
+        *,
         sent_at: Moment | None,
+        event: str,
     ) -> None:
         self._account = account
         self._scopes = scopes
+        self._event = event
         self._sent_at = sent_at
+        self._nowhere = obr.Heading(at=sent_at, sent=sent_at)
         requests = [request for each in subjects for request in each.requests]
-        results = [result for each in subjects for result in each.loose]
-        results += [result for request in requests for result in request.results]
-        self._observations = plan.observation_identities(results)
+        self._observations = plan.observation_identities([each for one in subjects for each in one.results()])
         self._reports = plan.report_identities(requests)
-        self._codes = {each: obr.code(each.obr) for each in requests if each.obr}
-        self._orders = self._read_orders(requests)
-        self._specimens = self._read_specimens(requests)
+        codes = {each: obr.code(each.obr) for each in requests if each.obr}
+        self._desk = backgrounds.Desk(account, scopes, codes)
+        self._specimens = backgrounds.read_specimens(self._desk, requests)
+        self._documents = {
+            each: self._attachments(each.contents.documents, each.notes) for each in requests if each.asks
+        }
+        self._orders = backgrounds.read_orders(
+            self._desk,
+            requests,
+            supporting={each: self._support_of(each) for each in requests},
+            specimens=self._specimens,
+        )
+        self._taken = backgrounds.taken_for(self._specimens, self._orders)
 
     def lab_report(self, subject: Subject, source: MessageSource) -> LabReport:
-        """All that is reported on one patient."""
+        """All that is said of one patient."""
         group = subject.group
-        nowhere = obr.Heading(at=self._sent_at)
-        loose = [self._measurement(each, nowhere) for each in subject.loose]
-        reports: list[Report] = []
+        chart = _Chart()
+        alone = backgrounds.read_alone(self._desk, subject)
+        chart.specimens += alone.values()
+        known = dict(alone)
+        for request in reversed(subject.requests):
+            known |= self._specimens[request]
+        self._loose(subject.loose, chart, {**known, **alone}, subject.notes)
         for request in subject.requests:
-            if request.obr:
-                reports.append(self._report(request, request.obr))
-                continue
-            loose += [self._measurement(each, nowhere) for each in request.results]
-            subject.notes += [*request.group.order_notes, *request.notes]
-        if not reports and not loose:
+            if request.obr is None:
+                self._loose(request.contents, chart, _NONE, subject.notes)
+                subject.notes += [*request.group.order_notes, *request.notes]
+            elif request.asks:
+                self._asked(request, chart)
+            else:
+                self._report(request, request.obr, chart)
+        for filing in subject.filings:
+            self._file(filing, chart)
+        if not any((chart.reports, chart.loose, chart.orders, chart.documents, chart.specimens)):
             self._say_empty(subject)
         return LabReport(
             source=source,
             patient=subject.patient,
             visit=pv1.read(self._account.reader(group.pv1), self._scopes) if group.pv1 else None,
-            reports=tuple(reports),
-            loose=tuple(loose),
-            patient_notes=self._notes(subject.notes),
+            reports=tuple(chart.reports),
+            loose=tuple(chart.loose),
+            patient_notes=self._desk.notes(subject.notes),
+            orders=tuple({each.identity: each for each in chart.orders}.values()),
+            supporting=tuple(chart.supporting),
+            specimens=tuple({each.identity: each for each in chart.specimens}.values()),
+            documents=tuple(chart.documents),
         )
 
-    def _report(self, request: Request, head: SegmentReader) -> Report:
+    def _loose(
+        self, contents: plan.Contents, chart: _Chart, specimens: _Specimens, notes: list[Segment]
+    ) -> None:
+        """What hangs under no OBR; comments on what cannot be written go to `notes`."""
+        for each in (*contents.results, *contents.supporting):
+            chart.loose.append(self._measurement(each, self._nowhere, specimens))
+        chart.documents += self._attachments(contents.documents, notes)
+
+    def _asked(self, request: Request, chart: _Chart) -> None:
+        """An order, with what supports it and what it is to be done on."""
+        order = self._orders[request]
+        chart.orders.append(order)
+        chart.specimens += [self._taken[each.identity] for each in self._specimens[request].values()]
+        chart.supporting += [
+            self._measurement(each, self._nowhere, self._specimens[request])
+            for each in request.contents.supporting
+        ]
+        chart.documents += self._documents[request]
+
+    def _report(self, request: Request, head: SegmentReader, chart: _Chart) -> None:
         heading = obr.heading(head, sent_at=self._sent_at)
         specimens = self._specimens[request]
+        order = self._orders.get(request)
+        results, identity = request.contents.results, self._reports[request]
+        related = (identity, *([order.identity] if order else []))
+        chart.documents += self._attachments(request.contents.documents, request.notes, heading, related)
+        measurements = tuple(self._measurement(each, heading, specimens) for each in results)
+        participants = [self._account.reader(each) for each in request.group.details.get("PRT", ())]
+        acting = [(each, found) for each in participants if (found := prt.performers(each))]
         contents = obr.Contents(
-            code=self._codes[request],
+            code=self._desk.codes[request],
             numbers=request.numbers,
-            order=self._orders.get(request),
-            measurements=tuple(self._measurement(each, heading, specimens) for each in request.results),
+            order=order,
+            measurements=measurements,
             specimens=tuple(dict.fromkeys(specimens.values())),
-            notes=self._notes(request.notes),
-            origins=tuple(
-                each.label for each in (request.orc, head) if each and (each is head or each.touched)
+            notes=self._desk.notes(request.notes),
+            performers=tuple(who for _, found in acting for who in found),
+            narrative=narratives.narrative(results, measurements),
+            conclusion=narratives.conclusion(results, measurements),
+            origins=(
+                *(each.label for each in (request.orc, head) if each and (each is head or each.touched)),
+                *(each.label for each, _ in acting),
             ),
         )
-        return obr.read(head, identity=self._reports[request], head=heading, contents=contents)
+        chart.reports.append(obr.read(head, identity=identity, head=heading, contents=contents))
+        supporting = [self._measurement(each, heading, specimens) for each in request.contents.supporting]
+        chart.supporting += supporting
 
-    def _measurement(
+    def _file(self, filing: Filing, chart: _Chart) -> None:
+        sent = filings.Sent(self._event, self._sent_at, tuple(each.identity for each in chart.orders))
+        notes = [segment for each in filing.contents.documents for segment in each.notes]
+        texts = filings.texts(filing)
+        notes += [segment for each in texts for segment in each.notes]
+        comments = self._desk.notes([*filing.notes, *notes])
+        chart.documents += filings.read(filing, scopes=self._scopes, sent=sent, notes=comments)
+        others = [each for each in filing.contents.results if each not in texts]
+        self._loose(plan.Contents(others, [], filing.contents.supporting), chart, _NONE, [])
+
+    def _attachments(
         self,
-        result: Result,
-        heading: obr.Heading,
-        specimens: dict[SpecimenGroup | None, Specimen] | None = None,
-    ) -> Measurement:
+        results: Sequence[Result],
+        notes: list[Segment],
+        head: obr.Heading | None = None,
+        related: tuple[Identity, ...] = (),
+    ) -> list[ClinicalDocument]:
+        """The documents of OBX; comments on those that hold none go to `notes`."""
+        found: list[ClinicalDocument] = []
+        for each in results:
+            identity = self._observations[each]
+            document = attachments.read(
+                each.obx, identity=identity, head=head or self._nowhere, related=related
+            )
+            if document is None:
+                notes += each.notes
+            else:
+                found.append(replace(document, notes=self._desk.notes(each.notes)))
+        return found
+
+    def _support_of(self, request: Request) -> tuple[Identity, ...]:
+        documents = self._documents.get(request, ())
+        return (
+            *(self._observations[each] for each in request.contents.supporting),
+            *(each.identity for each in documents),
+        )
+
+    def _measurement(self, result: Result, heading: obr.Heading, specimens: _Specimens) -> Measurement:
         below = obx.Below(
-            notes=self._notes(result.notes),
+            notes=self._desk.notes(result.notes),
             further=tuple(result.further),
-            specimen=_specimen_of(result, specimens or {}),
+            participants=tuple(self._account.reader(each) for each in result.participants),
+            specimen=_specimen_of(result, specimens),
         )
         return obx.read(result.obx, identity=self._observations[result], head=heading, below=below)
 
-    def _read_orders(self, requests: Sequence[Request]) -> dict[Request, Order]:
-        found: dict[Request, Order] = {}
-        for request in requests:
-            if request.obr is None:
-                continue
-            order = orc.read(
-                request.orc,
-                request.obr,
-                identity=identities.service_request(request.numbers, self._scopes, request.work, request.obr),
-                order_numbers=request.numbers,
-                beside=orc.Beside(
-                    code=self._codes[request],
-                    timings=[self._account.reader(each) for each in request.group.timings],
-                    notes=self._notes(request.group.order_notes),
-                ),
-            )
-            if order:
-                found[request] = order
-        contents = [(request.owner, _order_content(order)) for request, order in found.items()]
-        settled = _settle(contents, lambda order: _words(order.code))
-        for (request, order), identity in zip(found.items(), settled, strict=True):
-            if request.obr and identity != order.identity:
-                request.obr.first(2).warn(
-                    IssueCode.DUPLICATE, f"several orders of one number and test{_APART}"
-                )
-        return {
-            request: replace(order, identity=identity)
-            for (request, order), identity in zip(found.items(), settled, strict=True)
-        }
-
-    def _read_specimens(
-        self, requests: Sequence[Request]
-    ) -> dict[Request, dict[SpecimenGroup | None, Specimen]]:
-        """Per order group its specimens, by SPM; None is the specimen of OBR-15."""
-        places: list[tuple[Request, SpecimenGroup | None]] = []
-        found: list[Specimen] = []
-        for request in requests:
-            for place, specimen in self._specimens_of(request):
-                places.append((request, place))
-                found.append(specimen)
-        contents = [
-            (request.owner, _specimen_content(each)) for (request, _), each in zip(places, found, strict=True)
-        ]
-        settled = _settle(contents, lambda specimen: _words(specimen.type))
-        for (_, place), specimen, identity in zip(places, found, settled, strict=True):
-            if place and identity != specimen.identity:
-                text = f"several specimens of one number{_APART}"
-                self._account.reader(place.spm).first(2).warn(IssueCode.DUPLICATE, text)
-        per_request: dict[Request, dict[SpecimenGroup | None, Specimen]] = {each: {} for each in requests}
-        for (request, place), specimen, identity in zip(places, found, settled, strict=True):
-            per_request[request][place] = replace(specimen, identity=identity)
-        return per_request
-
-    def _specimens_of(self, request: Request) -> list[tuple[SpecimenGroup | None, Specimen]]:
-        if request.obr is None:
-            return []
-        found: list[tuple[SpecimenGroup | None, Specimen]] = []
-        for group in request.group.specimens:
-            reader = self._account.reader(group.spm)
-            identity = identities.specimen(request.work, reader)
-            found.append((group, spm.read(reader, identity=identity, notes=self._notes(group.notes))))
-        if not found:
-            identity = identities.specimen_of_order(request.work)
-            described = spm.of_order(request.obr, identity=identity)
-            found += [(None, described)] if described else []
-        return found
-
-    def _notes(self, segments: Sequence[Segment]) -> tuple[Note, ...]:
-        notes: list[Note] = []
-        for segment in segments:
-            note = nte.read(self._account.reader(segment))
-            if note is None:
-                self._account.report(segment)
-            else:
-                notes.append(note)
-        return tuple(notes)
-
     def _say_empty(self, subject: Subject) -> None:
         label = subject.group.pid.label if subject.group.pid else "OBX[1]"
-        text = "no OBR and no OBX that could be read: there are no results for this patient"
+        text = "no order, result or document that could be read: there is nothing to say of this patient"
         self._account.context.issues.append(Issue(Severity.WARNING, IssueCode.INCOMPLETE, label, text))
 
 
-def _specimen_of(result: Result, specimens: dict[SpecimenGroup | None, Specimen]) -> Identity | None:
+def _specimen_of(result: Result, specimens: _Specimens) -> Identity | None:
     """The specimen of a result: of the SPM that it follows, of OBX-33, else the only one of its order."""
     if result.specimen in specimens and result.specimen:
         return specimens[result.specimen].identity
@@ -197,33 +225,3 @@ def _specimen_of(result: Result, specimens: dict[SpecimenGroup | None, Specimen]
         related.take()
         return named[0].identity
     return next(iter(specimens.values())).identity if len(specimens) == 1 else None
-
-
-def _order_content(order: Order) -> Order:
-    """What an order says, wherever it says it."""
-    return replace(order, origins=(), notes=_placeless(order.notes))
-
-
-def _specimen_content(specimen: Specimen) -> Specimen:
-    """What is said of a specimen, wherever it is said."""
-    return replace(specimen, origin="", notes=_placeless(specimen.notes))
-
-
-def _placeless(notes: tuple[Note, ...]) -> tuple[Note, ...]:
-    return tuple(replace(note, origin="") for note in notes)
-
-
-def _settle(contents: Sequence[tuple[str, _T]], finer: Callable[[_T], str]) -> list[Identity]:
-    """Identities of (owner, content): equal contents stay one thing, different ones are told apart."""
-    drafts = list(dict.fromkeys(contents))
-    owned = identities.apart([each.identity for _, each in drafts], [owner for owner, _ in drafts])
-    distinct = identities.distinguish(owned, [finer(each) for _, each in drafts])
-    settled = dict(zip(drafts, distinct, strict=True))
-    return [settled[each] for each in contents]
-
-
-def _words(concept: Concept | None) -> str:
-    """A concept as a part of an identity."""
-    if concept is None:
-        return ""
-    return next((coding.code for coding in concept.codings if coding.code), None) or concept.text or ""

@@ -1,14 +1,14 @@
-"""What a result message is going to say, before it is said: groups with their keys, identities told apart.
+"""What a message is going to say, before it is said: groups with their keys, identities told apart.
 
-Between grammar and meaning: joins texts that go on over several OBX, sets aside the OBX that are no results
-here, and gives every report and result an identity that the whole message uses once. Must not know fields
-beyond those.
+Between grammar and meaning: joins texts that go on over several OBX, parts results from documents and from
+what supports an order, and gives every report and result an identity that the whole message uses once. Must
+not know fields beyond those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mappers.domain.identifiers import Identity
 from mappers.domain.issues import IssueCode
@@ -16,9 +16,16 @@ from mappers.domain.people import Patient
 from mappers.hl7v2 import identities, values
 from mappers.hl7v2.accounts import Account
 from mappers.hl7v2.elements import SegmentReader
-from mappers.hl7v2.grammar import ObservationGroup, OrderGroup, PatientGroup, SpecimenGroup
+from mappers.hl7v2.grammar import (
+    DocumentGroup,
+    ObservationGroup,
+    OrderGroup,
+    PatientGroup,
+    Rules,
+    SpecimenGroup,
+)
 from mappers.hl7v2.identities import OrderNumbers, Sender, Work
-from mappers.hl7v2.segments import obx, orc, pid
+from mappers.hl7v2.segments import obx, orc, pd1, pid, txa
 from mappers.hl7v2.tokens import Segment
 
 
@@ -37,6 +44,7 @@ class Result:
     further: list[SegmentReader] = field(default_factory=list)
     notes: list[Segment] = field(default_factory=list)
     specimen: SpecimenGroup | None = None
+    participants: list[Segment] = field(default_factory=list)
     service: str = ""
 
     @property
@@ -46,22 +54,59 @@ class Result:
 
 
 @dataclass(slots=True, eq=False)
+class Contents:
+    """The OBX of one group.
+
+    Attributes:
+        results: what was measured.
+        documents: ED and RP.
+        supporting: what supports the order instead of answering it.
+    """
+
+    results: list[Result] = field(default_factory=list)
+    documents: list[Result] = field(default_factory=list)
+    supporting: list[Result] = field(default_factory=list)
+
+    def all(self) -> list[Result]:
+        """Each of them."""
+        return [*self.results, *self.documents, *self.supporting]
+
+
+@dataclass(slots=True, eq=False)
 class Request:
-    """One order group. Without OBR it makes no report, and its results are loose."""
+    """One order group. Without OBR it makes no report, and its results are loose.
+
+    Attributes:
+        asks: it is an order; otherwise a report on one.
+        mentioned: the order is the background of a report or document.
+    """
 
     group: OrderGroup
     orc: SegmentReader | None
     obr: SegmentReader | None
     numbers: OrderNumbers
     work: Work
+    asks: bool = False
+    mentioned: bool = True
     owner: str = ""
-    results: list[Result] = field(default_factory=list)
+    contents: Contents = field(default_factory=Contents)
+    notes: list[Segment] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Filing:
+    """One document with its TXA. What is neither document nor text among its OBX are results."""
+
+    group: DocumentGroup
+    txa: SegmentReader
+    owner: str
+    contents: Contents = field(default_factory=Contents)
     notes: list[Segment] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
 class Subject:
-    """One patient with all that is reported on them.
+    """One patient with all that is said of them.
 
     Attributes:
         owner: key that tells the patients of one message apart.
@@ -71,33 +116,51 @@ class Subject:
     patient: Patient | None
     owner: str
     requests: list[Request] = field(default_factory=list)
-    loose: list[Result] = field(default_factory=list)
+    filings: list[Filing] = field(default_factory=list)
+    loose: Contents = field(default_factory=Contents)
     notes: list[Segment] = field(default_factory=list)
+
+    def results(self) -> list[Result]:
+        """Every result, document and supporting fact."""
+        groups = [self.loose, *(each.contents for each in self.requests)]
+        groups += [each.contents for each in self.filings]
+        return [result for each in groups for result in each.all()]
 
 
 class Planner:
-    """Plans the patients of one message."""
+    """Plans the patients of one message.
 
-    def __init__(self, account: Account, scopes: Sender) -> None:
+    Args:
+        account: of the message.
+        scopes: of its sender.
+        rules: of its structure; the order groups of order and document messages are orders, not reports.
+    """
+
+    def __init__(self, account: Account, scopes: Sender, rules: Rules) -> None:
         self._account = account
         self._scopes = scopes
+        self._rules = rules
+        self._asks = rules.orders or rules.documents
 
     def subject(self, group: PatientGroup, number: int) -> Subject:
         """The plan of the n-th patient group."""
         patient = pid.read(self._account.reader(group.pid), self._scopes) if group.pid else None
+        if patient and group.pd1:
+            patient = replace(patient, caretakers=pd1.caretakers(self._account.reader(group.pd1)))
         identity = patient.identity if patient else None
         planned = Subject(group, patient, identity.id if identity else str(number), notes=list(group.notes))
-        work_of = self._loose_work(identity)
-        planned.loose = self._results(group.observations, planned.notes, work_of)
+        planned.loose = self._contents(group.observations, planned.notes, self._loose_work(identity))
         for order in group.orders:
-            planned.requests.append(self._request(order, identity))
-        for result in (*planned.loose, *(each for request in planned.requests for each in request.results)):
+            planned.requests.append(self._request(order, identity, asks=self._asks and not group.prior))
+        for document in group.documents:
+            planned.filings.append(self._filing(document, planned.owner))
+        for result in planned.results():
             result.owner = planned.owner
         for request in planned.requests:
             request.owner = planned.owner
         return planned
 
-    def _request(self, group: OrderGroup, patient: Identity | None) -> Request:
+    def _request(self, group: OrderGroup, patient: Identity | None, *, asks: bool) -> Request:
         if group.obr is None:
             return self._headless(group, patient)
         orc_reader = self._account.reader(group.orc) if group.orc else None
@@ -109,15 +172,22 @@ class Planner:
             *(each.obx for each in group.observations),
         ]
         work = identities.work(numbers, self._scopes, patient=patient, test=obr_reader, group=segments)
-        request = Request(group, orc_reader, obr_reader, numbers, work, notes=list(group.notes))
-        request.results = self._results(group.observations, request.notes, lambda _: work)
+        request = Request(group, orc_reader, obr_reader, numbers, work, asks, notes=list(group.notes))
+        request.mentioned = not (asks and self._rules.orders)
+        request.contents = self._contents(group.observations, request.notes, lambda _: work)
+        if asks:
+            request.contents.supporting += request.contents.results
+            request.contents.results = []
+        background = numbers.background(self._scopes) or work
+        for result in request.contents.supporting:
+            result.work = background
         service = identities.code_key(obr_reader.first(4))
-        for result in request.results:
+        for result in request.contents.all():
             result.service = service
         return request
 
     def _headless(self, group: OrderGroup, patient: Identity | None) -> Request:
-        """ORC without OBR: kept, there is no report to put it on. Its numbers say whose results follow."""
+        """ORC without OBR: kept, there is nothing to put it on. Its numbers say whose results follow."""
         if group.orc is None:
             numbers = OrderNumbers(None, None)
         else:
@@ -127,17 +197,25 @@ class Planner:
         work = numbers.work(self._scopes)
         request = Request(group, None, None, numbers, work or (), notes=list(group.notes))
         work_of = self._loose_work(patient) if work is None else lambda _: work
-        request.results = self._results(group.observations, request.notes, work_of)
+        request.contents = self._contents(group.observations, request.notes, work_of)
         return request
 
-    def _results(
+    def _filing(self, group: DocumentGroup, owner: str) -> Filing:
+        reader = self._account.reader(group.txa)
+        segments = [group.txa, *(each.obx for each in group.observations)]
+        identity = identities.document(txa.number(reader), self._scopes, segments)
+        filing = Filing(group, reader, owner, notes=list(group.notes))
+        filing.contents = self._contents(group.observations, filing.notes, lambda _: identity.parts)
+        return filing
+
+    def _contents(
         self,
         groups: Sequence[ObservationGroup],
         notes: list[Segment],
         work_of: Callable[[SegmentReader], Work],
-    ) -> list[Result]:
+    ) -> Contents:
         """The results of consecutive OBX; comments on those that are none go to `notes`."""
-        results: list[Result] = []
+        contents = Contents()
         open_text: Result | None = None
         for group in groups:
             reader = self._account.reader(group.obx)
@@ -149,9 +227,16 @@ class Planner:
                 open_text.further.append(reader)
                 open_text.notes += group.notes
                 continue
-            open_text = Result(reader, work_of(reader), notes=list(group.notes), specimen=group.specimen)
-            results.append(open_text)
-        return results
+            made = Result(reader, work_of(reader), notes=list(group.notes), specimen=group.specimen)
+            made.participants = list(group.participants)
+            if values.kind(reader) in values.DOCUMENTS:
+                contents.documents.append(made)
+                open_text = None
+                continue
+            open_text = made
+            home = contents.supporting if obx.supports_order(reader) else contents.results
+            home.append(made)
+        return contents
 
     def _loose_work(self, patient: Identity | None) -> Callable[[SegmentReader], Work]:
         """What a loose result belongs to: its patient and time, else nothing but itself."""
@@ -166,7 +251,12 @@ class Planner:
 
 def observation_identities(results: Sequence[Result]) -> dict[Result, Identity]:
     """An identity for every result of a message, each used once."""
-    natural = [identities.observation(each.work, each.obx) for each in results]
+    natural = [
+        (identities.attachment if values.kind(each.obx) in values.DOCUMENTS else identities.observation)(
+            each.work, each.obx
+        )
+        for each in results
+    ]
     distinct = identities.distinguish(
         identities.apart(natural, [each.owner for each in results]),
         [each.service for each in results],
@@ -185,7 +275,7 @@ def observation_identities(results: Sequence[Result]) -> dict[Result, Identity]:
 
 def report_identities(requests: Sequence[Request]) -> dict[Request, Identity]:
     """An identity for every report of a message, each used once."""
-    headed = [(each, each.obr) for each in requests if each.obr]
+    headed = [(each, each.obr) for each in requests if each.obr and not each.asks]
     natural = [identities.report(each.work, obr) for each, obr in headed]
     owned = identities.apart(natural, [each.owner for each, _ in headed])
     distinct = identities.distinguish(owned, [obr.first(7).peek(1) or "" for _, obr in headed])
@@ -201,9 +291,6 @@ def report_identities(requests: Sequence[Request]) -> dict[Request, Identity]:
 
 def _is_result(reader: SegmentReader, account: Account) -> bool:
     """Whether an OBX is a result that can be written; says why when it is not."""
-    if values.kind(reader) in values.DOCUMENTS:
-        reader.first(5).inform(IssueCode.NOT_SUPPORTED, "a document; the segment was kept, not read")
-        return False
     if obx.only_status(reader):
         reader.first(11).error(
             IssueCode.BUSINESS_RULE,

@@ -72,9 +72,16 @@ def results(reading: Reading) -> dict[str, Measurement]:
     """Results by the label of each OBX that they come from."""
     found: dict[str, Measurement] = {}
     for report in reading.lab_reports:
-        for each in (*report.loose, *(result for one in report.reports for result in one.measurements)):
+        measured = (result for one in report.reports for result in one.measurements)
+        for each in (*report.loose, *report.supporting, *measured):
             found |= dict.fromkeys(each.origins, each)
     return found
+
+
+def filed(reading: Reading) -> set[str]:
+    """Labels of the OBX whose content is in a document."""
+    documents = (each for report in reading.lab_reports for each in report.documents)
+    return {attachment.origin for each in documents for attachment in each.attachments}
 
 
 def quantities(value: Any) -> Iterator[Quantity]:
@@ -184,7 +191,7 @@ def test_every_other_value_and_unit_arrives() -> None:
     lost = []
     for name, message, reading in readings():
         found = results(reading.value)
-        kept = {label for label, _ in reading.value.lab_reports[0].source.kept}
+        kept = {label for label, _ in reading.value.lab_reports[0].source.kept} | filed(reading.value)
         for obx in message.named("OBX"):
             result = found.get(obx.label)
             if result is None:

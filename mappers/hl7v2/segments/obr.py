@@ -11,7 +11,7 @@ from mappers.domain.coding import Concept
 from mappers.domain.identifiers import Identity
 from mappers.domain.issues import IssueCode
 from mappers.domain.orders import Note, Order
-from mappers.domain.people import Practitioner
+from mappers.domain.people import Organization, Practitioner
 from mappers.domain.results import Measurement, Report, Specimen, standing
 from mappers.domain.times import Moment, Period
 from mappers.hl7v2 import tables
@@ -29,19 +29,21 @@ class Heading:
         effective: OBR-7, or OBR-7 to OBR-8.
         issued: OBR-22, when the report took this state.
         at: the moment of this version, OBR-22 or MSH-7.
+        sent: MSH-7.
     """
 
     status: str = "unknown"
     effective: Moment | Period | None = None
     issued: Moment | None = None
     at: Moment | None = None
+    sent: Moment | None = None
 
 
 def heading(obr: SegmentReader, *, sent_at: Moment | None) -> Heading:
     """The heading of an OBR in a message sent at MSH-7."""
     start, end = times.dtm(obr.first(7)), times.dtm(obr.first(8))
     issued = times.dtm(obr.first(22))
-    return Heading(_status(obr), Period(start, end) if end else start, issued, issued or sent_at)
+    return Heading(_status(obr), Period(start, end) if end else start, issued, issued or sent_at, sent_at)
 
 
 def _status(obr: SegmentReader) -> str:
@@ -80,7 +82,9 @@ class Contents:
         order: what it answers.
         measurements: its results.
         specimens: what they were made from.
+        performers: who did it.
         notes: comments on the report.
+        narrative: see `Report`; `conclusion` too.
         origins: labels of the segments of the group's head.
     """
 
@@ -91,6 +95,9 @@ class Contents:
     specimens: tuple[Specimen, ...]
     notes: tuple[Note, ...]
     origins: tuple[str, ...]
+    performers: tuple[Practitioner | Organization, ...] = ()
+    narrative: str | None = None
+    conclusion: str | None = None
 
 
 def read(obr: SegmentReader, *, identity: Identity, head: Heading, contents: Contents) -> Report:
@@ -101,16 +108,19 @@ def read(obr: SegmentReader, *, identity: Identity, head: Heading, contents: Con
         identity=identity,
         code=contents.code,
         status=head.status,
-        standing=standing(head.status, head.at),
+        standing=standing(head.status, head.at, head.sent),
         identifiers=tuple(number for number in (numbers.placer, numbers.filler) if number),
         category=(codes.of_table(section, "0074"),) if section else (),
         order=contents.order,
         effective=head.effective,
         issued=head.issued,
+        performers=contents.performers,
         interpreters=_interpreters(obr),
         measurements=contents.measurements,
         specimens=contents.specimens,
         notes=contents.notes,
+        narrative=contents.narrative,
+        conclusion=contents.conclusion,
         origins=contents.origins,
     )
 

@@ -16,10 +16,12 @@ from mappers.domain.results import Measurement, standing
 from mappers.hl7v2 import ranges, tables, values
 from mappers.hl7v2.datatypes import codes, identifiers, people, times
 from mappers.hl7v2.elements import Element, SegmentReader
+from mappers.hl7v2.segments import prt
 from mappers.hl7v2.segments.obr import Heading
 
 #: Statuses whose results need no value.
 _WITHOUT_VALUE: Final = frozenset({"cancelled", "entered-in-error"})
+_SUPPORTING: Final = frozenset({"QST", "SCI"})
 _VALUE: Final = 5
 _FINAL_UNSENT: Final = "U"  # table 0085: became final, the value is not sent again
 _OBSERVATION_TYPE: Final = "http://terminology.hl7.org/CodeSystem/v2-0936"  # OBX-29
@@ -38,7 +40,13 @@ class Below:
 
     notes: tuple[Note, ...] = field(default=())
     further: tuple[SegmentReader, ...] = field(default=())
+    participants: tuple[SegmentReader, ...] = field(default=())
     specimen: Identity | None = None
+
+
+def supports_order(obx: SegmentReader) -> bool:
+    """Whether it is no result but an answer at order entry or a supporting fact (OBX-29, table 0936)."""
+    return obx.first(29).peek(1) in _SUPPORTING
 
 
 def only_status(obx: SegmentReader) -> bool:
@@ -48,16 +56,16 @@ def only_status(obx: SegmentReader) -> bool:
 
 def read(obx: SegmentReader, *, identity: Identity, head: Heading, below: Below) -> Measurement:
     """The result of an OBX and of those that go on with its text."""
-    status, implied = _status(obx, head)
+    result_status, implied = status(obx, head)
     observed = values.read(obx, below.further)
     method, equipment = obx.first(17), obx.first(18)
     measurement = Measurement(
         identity=identity,
-        code=_code(obx),
-        status=status,
-        standing=standing(status, head.at),
+        code=code(obx),
+        status=result_status,
+        standing=standing(result_status, head.at, head.sent),
         value=observed.value,
-        absent_reason=_absent_reason(obx, observed, status, implied),
+        absent_reason=_absent_reason(obx, observed, result_status, implied),
         components=observed.components,
         unit=observed.unit,
         interpretations=_interpretations(obx),
@@ -67,18 +75,23 @@ def read(obx: SegmentReader, *, identity: Identity, head: Heading, below: Below)
         analysed=times.dtm(obx.first(19)),
         method=codes.cwe(method) if method.valued else None,
         body_site=codes.cwe(obx.first(20), tables.body_site),
-        device=identifiers.ei(equipment) if equipment.valued else None,
-        performers=_performers(obx),
-        identifiers=_identifiers(obx),
+        device=identifiers.ei(equipment)
+        if equipment.valued
+        else next((found for each in below.participants if (found := prt.device(each))), None),
+        performers=(*_performers(obx), *(who for each in below.participants for who in prt.performers(each))),
+        identifiers=identifiers_of(obx),
         nature_of_abnormality=_natures(obx),
         category=_category(obx),
         notes=below.notes,
         specimen=below.specimen,
         sub_id=obx.text(4),
-        origins=(obx.label, *(each.label for each in below.further)),
+        origins=(
+            obx.label,
+            *(each.label for each in (*below.further, *(one for one in below.participants if one.touched))),
+        ),
     )
     for each in below.further:
-        _agree(each, obx)
+        agree(each, obx)
     return measurement
 
 
@@ -96,30 +109,44 @@ def _absent_reason(
     return implied or ("temp-unknown" if status == "registered" else observed.absent_reason)
 
 
-def _status(obx: SegmentReader, head: Heading) -> tuple[str, str | None]:
+def status(obx: SegmentReader, head: Heading) -> tuple[str, str | None]:
     """OBX-11, else OBR-25, else `unknown`: never a guess. With the absent reason that the code implies."""
     element = obx.first(11)
-    code = element.peek(1)
-    if code is None:
+    sent = element.peek(1)
+    if sent is None:
         if head.status == "unknown":
             element.error(IssueCode.REQUIRED, "no result status here or in OBR-25; the status is unknown")
         else:
             element.warn(IssueCode.REQUIRED, "no result status; OBR-25 was read instead")
-        return _OF_REPORT.get(head.status, head.status), None
-    mapped = tables.observation_status(code.upper())
-    if mapped is None:
+    elif tables.observation_status(sent.upper()) is None:
         element.error(IssueCode.CODE_INVALID, "no result status of table 0085; the status is unknown")
-        return "unknown", None
-    element.take(1)
-    return mapped.status, mapped.absent_reason
+    else:
+        element.take(1)
+    return status_as_sent(obx, head)
 
 
-def _code(obx: SegmentReader) -> Concept:
+def status_as_sent(obx: SegmentReader, head: Heading) -> tuple[str, str | None]:
+    """As `status`; takes nothing and says nothing."""
+    sent = obx.first(11).peek(1)
+    if sent is None:
+        return _OF_REPORT.get(head.status, head.status), None
+    mapped = tables.observation_status(sent.upper())
+    return (mapped.status, mapped.absent_reason) if mapped else ("unknown", None)
+
+
+def code(obx: SegmentReader) -> Concept:
+    """OBX-3; the code for "unknown", said, when it is missing."""
     concept = codes.cwe(obx.first(3))
     if concept is None:
         obx.first(3).error(IssueCode.REQUIRED, "no observation identifier; what was observed is unknown")
         return codes.UNKNOWN
     return concept
+
+
+def code_as_sent(obx: SegmentReader) -> Concept | None:
+    """OBX-3 as words alone; takes nothing."""
+    words = obx.first(3).peek(2) or obx.first(3).peek(1)
+    return Concept(text=words) if words else None
 
 
 def _interpretations(obx: SegmentReader) -> tuple[Concept, ...]:
@@ -152,7 +179,8 @@ def _category(obx: SegmentReader) -> tuple[Concept, ...]:
     return (Concept((Coding(code, _OBSERVATION_TYPE if tables.known("0936", code) else None),)),)
 
 
-def _identifiers(obx: SegmentReader) -> tuple[Identifier, ...]:
+def identifiers_of(obx: SegmentReader) -> tuple[Identifier, ...]:
+    """OBX-21."""
     return tuple(found for each in obx.all(21) if (found := identifiers.ei(each, kind="FILL")))
 
 
@@ -193,7 +221,7 @@ def _producer(obx: SegmentReader) -> Organization | None:
     return Organization(name, (Identifier(code, uri),))
 
 
-def _agree(further: SegmentReader, first: SegmentReader) -> None:
+def agree(further: SegmentReader, first: SegmentReader) -> None:
     """Fields of a continued text that say what the first OBX said reach the domain through it."""
     for n in range(1, further.segment.count + 1):
         if n != _VALUE and further.valued(n):

@@ -1,4 +1,4 @@
-"""ORC, with the order's side of OBR and TQ1: what was asked for.
+"""ORC, with the order's side of OBR and what goes with them: what was asked for.
 
 Standard: v2-to-FHIR 1.0.0 ORC[ServiceRequest], OBR[ServiceRequest], TQ1[ServiceRequest]. Where both segments
 may say a thing, the one that the guide prefers is read, and the other is taken only if it says the same.
@@ -7,18 +7,20 @@ may say a thing, the one that the guide prefers is read, and the other is taken 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from mappers.domain.coding import Concept
 from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.issues import IssueCode
 from mappers.domain.orders import Note, Order
-from mappers.domain.people import Practitioner
+from mappers.domain.people import ContactPoint, Practitioner
+from mappers.domain.times import Moment, Period
 from mappers.hl7v2 import tables
 from mappers.hl7v2.datatypes import codes, identifiers, people, texts, times
 from mappers.hl7v2.elements import Element, SegmentReader
 from mappers.hl7v2.identities import OrderNumbers
+from mappers.hl7v2.segments import dg1, ipc, prt, tq1
 
 #: What OBR says of an order: priority, requested time, clinical information, provider, reason.
 _ORDER_FIELDS: Final = (5, 6, 13, 16, 31)
@@ -33,11 +35,26 @@ def numbers(orc: SegmentReader | None, obr: SegmentReader | None) -> OrderNumber
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What goes with ORC and OBR: OBR-4, TQ1, and the comments after ORC."""
+    """What goes with ORC and OBR: OBR-4, comments, and the other segments of the group.
+
+    Attributes:
+        mentioned: the message reports results or sends a document; the order is their background.
+        details: segments by name: DG1, IPC, ZDS, PRT.
+        aliases: see `Order`; `replaces`, `supporting`, `specimens` too.
+    """
 
     code: Concept | None = None
+    mentioned: bool = True
     timings: Sequence[SegmentReader] = ()
+    details: dict[str, list[SegmentReader]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
+    aliases: tuple[Identity, ...] = ()
+    supporting: tuple[Identity, ...] = ()
+    specimens: tuple[Identity, ...] = ()
+
+    def of(self, *names: str) -> list[SegmentReader]:
+        """The segments of these names."""
+        return [each for name in names for each in self.details.get(name, ())]
 
 
 def read(
@@ -48,32 +65,48 @@ def read(
     order_numbers: OrderNumbers,
     beside: Beside,
 ) -> Order | None:
-    """The order behind a report; None (and nothing taken) when the message says nothing about it."""
-    notes, timings = beside.notes, beside.timings
+    """The order of a group; None (and nothing taken) when a report says nothing about it."""
     held = tuple(number for number in (order_numbers.placer, order_numbers.filler) if number)
-    if not (held or notes or _spoken_of(orc, obr)):
+    spoken = held or beside.notes or any(beside.details.values()) or _spoken_of(orc, obr)
+    if beside.mentioned and not spoken:
         return None
+    images = beside.of("IPC", "ZDS")
+    studies = [found for each in images if (found := ipc.study(each))]
+    instructions = [note for each in beside.timings for note in tq1.instructions(each)]
     return Order(
         identity=identity,
         status=_status(orc),
+        mentioned=beside.mentioned,
         intent=_intent(obr),
-        identifiers=held,
+        identifiers=(*held, *_further_numbers(orc, obr, beside.of("IPC")), *studies[1:]),
+        aliases=beside.aliases,
         requisition=_requisition(orc),
-        accession=_accession(obr),
+        accession=_accession(obr, images, beside.of("IPC")),
+        study=studies[0] if studies else None,
         code=beside.code,
-        priority=_priority(orc, obr, timings),
+        details=_details(obr, beside.of("IPC")),
+        category=() if beside.mentioned else _category(obr),
+        priority=_priority(orc, obr, beside.timings),
+        status_reason=codes.cwe(orc.first(16)) if orc and orc.valued(16) else None,
         authored_on=times.dtm(orc.first(9)) if orc and orc.first(1).peek() == _NEW else None,
-        occurrence=times.dtm(obr.first(6)),
-        requester=_requester(orc, obr),
-        reasons=tuple(found for each in obr.all(31) if (found := codes.cwe(each))),
+        occurrence=_occurrence(orc, obr, beside.timings),
+        requester=_requester(orc, obr)
+        or tuple(who for each in beside.of("PRT") for who in prt.orderer(each)),
+        callback=_callback(orc, obr),
+        reasons=_reasons(obr, beside.of("DG1")),
         clinical_information=texts.lines(obr, 13),
-        notes=notes,
-        origins=tuple(
-            segment.label
-            for segment in (orc, obr, *timings)
-            if segment and (segment is obr or segment.touched)
-        ),
+        notes=(*beside.notes, *instructions),
+        based_on=_parents(orc, obr),
+        supporting=beside.supporting,
+        specimens=beside.specimens,
+        origins=_origins(orc, obr, beside),
     )
+
+
+def _origins(orc: SegmentReader | None, obr: SegmentReader, beside: Beside) -> tuple[str, ...]:
+    """The segments of the group of which anything was taken, and OBR."""
+    readers = (orc, obr, *beside.timings, *beside.of("DG1", "IPC", "ZDS", "PRT"))
+    return tuple(each.label for each in readers if each and (each is obr or each.touched))
 
 
 def _spoken_of(orc: SegmentReader | None, obr: SegmentReader) -> bool:
@@ -123,12 +156,86 @@ def _requisition(orc: SegmentReader | None) -> Identifier | None:
     return identifiers.ei(group, kind="PGN")
 
 
-def _accession(obr: SegmentReader) -> Identifier | None:
-    """OBR-18 where an imaging section reports: IHE has the accession number there; a laboratory, anything."""
+def _accession(
+    obr: SegmentReader, images: Sequence[SegmentReader], procedures: Sequence[SegmentReader]
+) -> Identifier | None:
+    """IPC-1; else OBR-18 where images are meant: IHE has the number there; a laboratory, anything."""
+    for each in procedures:
+        found = ipc.accession(each)
+        if found:
+            return found
     section = obr.first(24).peek(1)
-    if section is None or not tables.is_imaging(section):
-        return None
-    return identifiers.ei(obr.first(18), kind="ACSN")
+    if images or (section is not None and tables.is_imaging(section)):
+        return identifiers.ei(obr.first(18), kind="ACSN")
+    return None
+
+
+def _further_numbers(
+    orc: SegmentReader | None, obr: SegmentReader, procedures: Sequence[SegmentReader]
+) -> tuple[Identifier, ...]:
+    """OBR-53, ORC-33: further numbers of the placer; numbers of the imaging procedure."""
+    places = [*obr.all(53), *(orc.all(33) if orc else ())]
+    found = [identifiers.cx(each, kind="PLAC") for each in places]
+    found += [number for each in procedures for number in ipc.numbers(each)]
+    return tuple(dict.fromkeys(number for number in found if number))
+
+
+def _category(obr: SegmentReader) -> tuple[Concept, ...]:
+    """OBR-24, which says of a report what it is, and of an order where it goes."""
+    section = obr.first(24).text(1)
+    return (codes.of_table(section, "0074"),) if section else ()
+
+
+def _details(obr: SegmentReader, procedures: Sequence[SegmentReader]) -> tuple[Concept, ...]:
+    """Supplemental service information (OBR-46, OBR-47), modality and protocol of the images."""
+    own = (found for n in (46, 47) for each in obr.all(n) if (found := codes.cwe(each)))
+    return tuple(dict.fromkeys([*own, *(concept for each in procedures for concept in ipc.details(each))]))
+
+
+def _reasons(obr: SegmentReader, diagnoses: Sequence[SegmentReader]) -> tuple[Concept, ...]:
+    """OBR-31 and DG1."""
+    found = [codes.cwe(each) for each in obr.all(31)]
+    found += [dg1.read(each) for each in diagnoses]
+    return tuple(dict.fromkeys(reason for reason in found if reason))
+
+
+def _occurrence(
+    orc: SegmentReader | None, obr: SegmentReader, timings: Sequence[SegmentReader]
+) -> Moment | Period | None:
+    """When it is to be done: TQ1-7 to TQ1-8, else OBR-6, else OBR-27.4, ORC-7.4, OBR-36."""
+    for each in timings:
+        found = tq1.occurrence(each)
+        if found:
+            return found
+    quantity = [obr.first(27), *([orc.first(7)] if orc else [])]
+    places = [
+        (obr.first(6), None),
+        *((each.part(4), each.part(5)) for each in quantity),
+        (obr.first(36), None),
+    ]
+    for start, end in places:
+        moment = tq1.between(start, end) if end else times.dtm(start)
+        if moment:
+            return moment
+    return None
+
+
+def _callback(orc: SegmentReader | None, obr: SegmentReader) -> ContactPoint | None:
+    """OBR-17, else ORC-14."""
+    for element in (obr.first(17), *([orc.first(14)] if orc else [])):
+        points = people.xtn(element) if element.valued else ()
+        if points:
+            return points[0]
+    return None
+
+
+def _parents(orc: SegmentReader | None, obr: SegmentReader) -> tuple[Identifier, ...]:
+    """The order that this one comes from: ORC-8, else OBR-29, each a pair of placer's and filler's number."""
+    for element in ([orc.first(8)] if orc else []) + [obr.first(29)]:
+        found = tuple(each for each in identifiers.eip(element, placer="PLAC", filler="FILL") if each)
+        if found:
+            return found
+    return ()
 
 
 def _priority(orc: SegmentReader | None, obr: SegmentReader, timings: Sequence[SegmentReader]) -> str | None:

@@ -7,6 +7,7 @@ before you keep it as NAME.facts.json.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -19,9 +20,9 @@ from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.issues import Mapped
 from mappers.domain.results import Quantity, Report, Standing
 from mappers.domain.times import Moment, TimeOfDay
-from mappers.hl7v2 import oru_r01
-from mappers.hl7v2.oru_r01 import Reading
+from mappers.hl7v2 import messages
 from mappers.hl7v2.segments import msh
+from mappers.hl7v2.structures import Reading
 from mappers.hl7v2.tokens import parse
 
 WIDTH = 160
@@ -41,7 +42,7 @@ def read(raw: bytes | str, channel: Channel = CHANNEL) -> Mapped[Reading]:
     data = raw.encode() if isinstance(raw, str) else raw
     message = parse(data, channel=channel).value
     source = msh.source(message, channel=channel, sha256="0" * 64, size=len(data))
-    return oru_r01.read(message, channel=channel, source=source)
+    return messages.read(message, channel=channel, source=source)
 
 
 def facts(value: Any) -> Any:
@@ -80,7 +81,9 @@ def _short(value: Any) -> str | None:
         case Moment() | TimeOfDay():
             return value.text
         case Standing():
-            return value.encode()
+            return f"{value.rank}|{value.at}|{value.order}"
+        case bytes():
+            return f"{len(value)} bytes {hashlib.sha256(value).hexdigest()[:8]}"
         case Identity():
             return "|".join((value.kind, *(part.replace("\x0e", "#") for part in value.parts)))
         case Quantity():

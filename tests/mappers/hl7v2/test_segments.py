@@ -382,7 +382,7 @@ def result(fields: dict[int, str], *, obr: str = OBR, channel: Channel = CHANNEL
         ({19: "20261122"}, "analysed", "2026-11-22"),
         ({20: "LA"}, "body_site", "LA|http://terminology.hl7.org/CodeSystem/v2-0163|Left Arm"),
         ({21: "I-1^LIS~I-2^LIS"}, "identifiers", ["I-1@LIS (FILL)", "I-2@LIS (FILL)"]),
-        ({29: "QST"}, "category", ["QST|http://terminology.hl7.org/CodeSystem/v2-0936"]),
+        ({29: "RSLT"}, "category", ["RSLT|http://terminology.hl7.org/CodeSystem/v2-0936"]),
         ({4: "1.2"}, "sub_id", "1.2"),
         ({3: ""}, "code", "unknown|http://terminology.hl7.org/CodeSystem/data-absent-reason|Unknown"),
     ],

@@ -46,7 +46,8 @@ def test_what_was_written_is_read_as_the_same_facts(name: str) -> None:
         # PID-19 is withdrawn in 2.7: the social security number becomes one of PID-3, under its OID.
         (again,) = read(written(report, version="2.6" if "version-2.3" in name else "2.8.2"))
 
-        assert dict(facts(report)) == dict(facts(again))
+        # Documents are handed to the writer apart from the report.
+        assert dict(facts(replace(report, documents=()))) == dict(facts(again))
 
 
 #: Two patients of one message share a filler number, and are told apart by that message alone.
