@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
-from integration.errors import SettingsInvalid
+from integration.errors import SettingsInvalid, StoreUnavailable
 from integration.settings import Settings
+from integration.store import custody
 from integration.store import keys as key_files
 from integration.store.audit import Audit
 from integration.store.blobs import Blobs
@@ -45,12 +47,12 @@ def open_store(settings: Settings) -> Store:
     """Open the store, making folders and keys at first start. Its schema may still be missing.
 
     Raises:
-        SettingsInvalid: the key file is unusable, or the URL names no database.
+        SettingsInvalid: the key file is unusable, lost, or another store's; or the URL names no database.
         StoreUnavailable: a folder or the key file cannot be written.
     """
     settings.data_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keys = key_files.load_or_generate(settings.key_file)
     database = Database(settings.store.url)
+    keys = _keys(settings, database)
     blobs = Blobs(settings.blobs, keys)
     limits = InboxLimits(window=settings.duplicate_window, inline_bytes=settings.store.inline_bytes)
     return Store(
@@ -61,6 +63,31 @@ def open_store(settings: Settings) -> Store:
         results=Results(keys),
         audit=Audit(database, keys, now),
     )
+
+
+def _keys(settings: Settings, database: Database) -> Keys:
+    """The keys of the key file, made at first start only: what is stored needs the keys that sealed it."""
+    path = settings.key_file
+    known = path.exists()
+    try:
+        in_use = None if _unborn(settings.store.url) else custody.key_in_use(database)
+    except StoreUnavailable:
+        if not known:
+            raise
+        in_use = None  # roles start while their database is away; it is looked at again at the next start
+    if in_use and not known:
+        raise SettingsInvalid(
+            f"the key file {path} is lost and the store holds data: restore it from its copy"
+        )
+    keys = key_files.load_or_generate(path)
+    if in_use and not custody.holds(keys, in_use):
+        raise SettingsInvalid(f"the key file {path} is not the one that this store's data was sealed with")
+    return keys
+
+
+def _unborn(url: str) -> bool:
+    """Whether this is the URL of an SQLite file that is not there yet."""
+    return url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists()
 
 
 def demand_current_schema(store: Store) -> None:
