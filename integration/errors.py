@@ -2,6 +2,11 @@
 
 WardwireError
 ├── SettingsInvalid        what is configured cannot run safely
+├── NotDelivered           a destination did not take what was sent
+│   ├── DestinationUnreachable   nothing was sent
+│   ├── DestinationSilent        sent, perhaps received: no answer, or not to this
+│   ├── DestinationBusy          it refuses now and may take the same later
+│   └── DestinationRefused       it will not take this as it is
 ├── StoreUnavailable       the database or the blob folder does not take writes
 ├── NotFound               nothing is stored under that id
 ├── Conflict               what is stored contradicts what is written; a human decides
@@ -40,3 +45,31 @@ class AuditBroken(WardwireError):
 
 class BlobCorrupt(WardwireError):
     """A stored payload does not decrypt or has the wrong digest."""
+
+
+class NotDelivered(WardwireError):
+    """A destination did not take what was sent.
+
+    Attributes:
+        response: the codes that it answered with, "AE 102"; never its words, which may quote a patient.
+    """
+
+    def __init__(self, text: str, *, response: str | None = None) -> None:
+        super().__init__(text)
+        self.response = response
+
+
+class DestinationUnreachable(NotDelivered):
+    """Nobody answers at the destination, or the TLS handshake failed; nothing was sent."""
+
+
+class DestinationSilent(NotDelivered):
+    """It was sent and no answer to it came; the destination may have it."""
+
+
+class DestinationBusy(NotDelivered):
+    """The destination refuses now and may take the same later."""
+
+
+class DestinationRefused(NotDelivered):
+    """The destination will not take this as it is; sending it again will not help."""

@@ -25,12 +25,17 @@ class MessageState(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where one bundle for one destination is."""
+    """Where what one message leads to at one destination is.
+
+    PENDING committed, not yet tried. RETRYING an attempt failed and will be made again. DELIVERED the
+    destination took it. PARKED waits for a human. DISCARDED a human closed it.
+    """
 
     PENDING = "pending"
     DELIVERED = "delivered"
     RETRYING = "retrying"
     PARKED = "parked"
+    DISCARDED = "discarded"
 
 
 class Attempt(StrEnum):
@@ -51,5 +56,18 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = MappingProxyType
         _M.PARKED: frozenset({_M.RECEIVED, _M.DISCARDED}),
         _M.DISCARDED: frozenset({_M.RECEIVED}),
         _M.REFUSED: frozenset({_M.RECEIVED, _M.DISCARDED}),
+    }
+)
+
+_D = DeliveryState
+#: Legal moves of a delivery. PENDING again is an operator's retry, also of what was delivered. An attempt
+#: that was under way when an operator parked or discarded it may still arrive, and then that is the truth.
+DELIVERY_MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
+    {
+        _D.PENDING: frozenset({_D.DELIVERED, _D.RETRYING, _D.PARKED, _D.DISCARDED}),
+        _D.RETRYING: frozenset({_D.PENDING, _D.DELIVERED, _D.RETRYING, _D.PARKED, _D.DISCARDED}),
+        _D.DELIVERED: frozenset({_D.PENDING}),
+        _D.PARKED: frozenset({_D.PENDING, _D.DELIVERED, _D.DISCARDED}),
+        _D.DISCARDED: frozenset({_D.PENDING, _D.DELIVERED}),
     }
 )

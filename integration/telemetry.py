@@ -233,6 +233,8 @@ class Metrics:
         processed: messages that a worker finished, by channel and outcome.
         process_seconds: how long a worker had a message, by channel.
         written: resources, by type and outcome of the write.
+        delivered: attempts at deliveries, by destination and outcome.
+        deliver_seconds: how long an attempt took, by destination.
         requests: HTTP requests, by method, route template and status.
         request_seconds: how long they took, by route template.
     """
@@ -243,13 +245,18 @@ class Metrics:
     processed: Counter
     process_seconds: Histogram
     written: Counter
+    delivered: Counter
+    deliver_seconds: Histogram
     requests: Counter
     request_seconds: Histogram
 
 
+#: Seconds of what is over in a moment.
+_SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
 def metrics(registry: CollectorRegistry) -> Metrics:
     """Make the metrics in a registry. With PROMETHEUS_MULTIPROC_DIR their values live in files there."""
-    short = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
     return Metrics(
         received=Counter(
             "wardwire_messages_received", "Messages answered at a door.", ("channel", "verdict"),
@@ -257,7 +264,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
         ),
         receive_seconds=Histogram(
             "wardwire_receive_seconds", "From a message's last byte to its durable commit.", ("channel",),
-            registry=registry, buckets=short,
+            registry=registry, buckets=_SHORT,
         ),
         connections=Gauge(
             "wardwire_mllp_connections", "Open MLLP connections.", ("channel",),
@@ -274,12 +281,20 @@ def metrics(registry: CollectorRegistry) -> Metrics:
             "wardwire_resources_written", "FHIR resources, by outcome of their write.", ("type", "outcome"),
             registry=registry,
         ),
+        delivered=Counter(
+            "wardwire_delivery_attempts", "Attempts at deliveries.", ("destination", "outcome"),
+            registry=registry,
+        ),
+        deliver_seconds=Histogram(
+            "wardwire_deliver_seconds", "How long an attempt at a delivery took.", ("destination",),
+            registry=registry,
+        ),
         requests=Counter(
             "wardwire_http_requests", "HTTP requests.", ("method", "route", "status"), registry=registry
         ),
         request_seconds=Histogram(
             "wardwire_http_request_seconds", "How long HTTP requests took.", ("route",),
-            registry=registry, buckets=short,
+            registry=registry, buckets=_SHORT,
         ),
     )  # fmt: skip
 

@@ -227,3 +227,21 @@ class EngineLifecycle(Protocol):
 
     def stop(self, drain_s: float) -> None:
         """Begin no more jobs, wait up to `drain_s` seconds for those that run, let go of everything."""
+
+
+class Courier(Protocol):
+    """Carries bytes to one destination. Used by as many threads as its queue is wide."""
+
+    def carry(self, content: bytes, *, name: str) -> str | None:
+        """Bring the bytes there; when it returns, the destination has taken them.
+
+        Args:
+            content: the exact bytes.
+            name: the same at every attempt, without patient data; a file's name.
+
+        Returns:
+            the codes that it answered with, "AA"; None where it answers with none.
+
+        Raises:
+            NotDelivered: the type says whether it may have arrived and whether to try again.
+        """

@@ -12,6 +12,11 @@ from mappers.domain.issues import Refused
 #: RETRY: the same attempt may succeed later. PARK: only a human can decide.
 VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
     {
+        errors.NotDelivered: Attempt.RETRY,
+        errors.DestinationUnreachable: Attempt.RETRY,
+        errors.DestinationSilent: Attempt.RETRY,
+        errors.DestinationBusy: Attempt.RETRY,
+        errors.DestinationRefused: Attempt.PARK,
         errors.StoreUnavailable: Attempt.RETRY,
         errors.Conflict: Attempt.PARK,
         errors.BlobCorrupt: Attempt.PARK,

@@ -53,7 +53,7 @@ _SHAPES = {
     "result.updated": _Shape(_REST, _coding(_INTERACTION, "update", "update"), "U"),
     "result.read": _Shape(_REST, _coding(_INTERACTION, "read", "read"), "R"),
     "result.searched": _Shape(_REST, _coding(_INTERACTION, "search", "search"), "E"),
-    "result.delivered": _Shape(
+    "delivery.delivered": _Shape(
         _EXPORT, _coding(_LIFECYCLE, "transmit", "Transmit Record Lifecycle Event"), "R"
     ),
     "audit.checkpointed": _Shape(_LOG_USED, None, "E"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect
 
 #: The newest script in `versions`.
-HEAD = "0003"
+HEAD = "0004"
 
 
 def installed(connection: Connection) -> str | None:

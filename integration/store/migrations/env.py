@@ -5,7 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from integration.store import draft_tables, result_tables, tables  # noqa: F401  # they declare the tables
+from integration.store import (  # they declare the tables
+    delivery_tables,  # noqa: F401
+    draft_tables,  # noqa: F401
+    result_tables,  # noqa: F401
+    tables,  # noqa: F401
+)
 
 connection = context.config.attributes["connection"]
 context.configure(

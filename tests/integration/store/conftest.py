@@ -17,6 +17,7 @@ from integration.store.database import Database
 from integration.store.inbox import Inbox, InboxLimits
 from integration.store.keys import Keys
 from integration.store.migrations.upgrade import upgrade
+from integration.store.outbox import Outbox
 from integration.store.records import Arrival, Receipt
 from tests.support import postgres
 
@@ -46,6 +47,7 @@ class Store:
     keys: Keys
     blobs: Blobs
     inbox: Inbox
+    outbox: Outbox
     audit: Audit
     clock: Clock
     folder: Path
@@ -113,7 +115,8 @@ def make_store(tmp_path: Path) -> Iterator[object]:
         inbox = Inbox(
             database, blobs, ring, clock=clock, limits=InboxLimits(window=window, inline_bytes=inline_bytes)
         )
-        return Store(database, url, ring, blobs, inbox, Audit(database, ring, clock), clock, tmp_path)
+        outbox = Outbox(database, blobs, ring, clock=clock, inline_bytes=inline_bytes)
+        return Store(database, url, ring, blobs, inbox, outbox, Audit(database, ring, clock), clock, tmp_path)
 
     yield make
     for database in opened:

@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from integration.states import MessageState
-from integration.store import acknowledgements, audit, messages, registration, statements
+from integration.states import DeliveryState, MessageState
+from integration.store import acknowledgements, audit, deliveries, messages, registration, statements
+from integration.store.delivery_records import DeliveryFilter, Parcel
 from integration.store.records import Act, MessageFilter, Owed
 from integration.store.statements import run
 
@@ -72,6 +73,28 @@ QUERIES = {
         )
     ),
     "backlog": lambda store: messages.backlog,
+    "undispatched deliveries": lambda store: lambda c: deliveries.undispatched(c, "ehr", 100),
+    "unfinished deliveries": lambda store: (
+        lambda c: deliveries.unfinished(c, ["ehr", "lab"], dispatched_before="3", after="0", limit=10)
+    ),
+    "deliveries dispatched": lambda store: lambda c: deliveries.mark_dispatched(c, ["x"], ACT.at),
+    "add deliveries": lambda store: lambda c: store.outbox.add(c, [a_parcel(store)], store.clock()),
+    "find a delivery": lambda store: lambda c: deliveries.find(c, a_delivery(store).id),
+    "bytes of a delivery": lambda store: lambda c: deliveries.content(c, a_delivery(store).seq),
+    "move a delivery": lambda store: (
+        lambda c: deliveries.move(c, a_delivery(store).id, DeliveryState.DELIVERED, ACT)
+    ),
+    "deliveries of a message": lambda store: (
+        lambda c: deliveries.listing(c, DeliveryFilter(message_id=a_message(store)))
+    ),
+    "parked deliveries": lambda store: (
+        lambda c: deliveries.listing(c, DeliveryFilter(state=DeliveryState.PARKED))
+    ),
+    "deliveries by time": lambda store: (
+        lambda c: deliveries.listing(c, DeliveryFilter(since=store.clock() - timedelta(hours=1)))
+    ),
+    "oldest delivery": lambda store: deliveries.oldest_waiting,
+    "deliveries by state": lambda store: deliveries.backlog,
     "end of the chain": lambda store: audit.head,
     "a page of the chain": lambda store: lambda c: audit._page(c, 5),
     "a message's trail": lambda store: (
@@ -80,8 +103,34 @@ QUERIES = {
 }
 
 
+def a_parcel(store):
+    message = store.inbox.list(MessageFilter(limit=1))[0]
+    return store.outbox.prepare(message, Parcel(destination="ehr", form="ORU_R01", pieces=(b"a", b"z")))
+
+
+def a_delivery(store):
+    return store.outbox.list(DeliveryFilter(state=DeliveryState.PENDING, limit=1))[0]
+
+
 def a_message(store) -> str:
     return store.inbox.list(MessageFilter(state=MessageState.RECEIVED, limit=1))[0].id
+
+
+def deliver(store) -> None:
+    """A delivery for every message, most of them delivered."""
+    stored = store.inbox.list(MessageFilter(limit=3000))
+    prepared = [
+        store.outbox.prepare(
+            message, Parcel(destination=("ehr", "lab")[n % 2], form="ORU_R01", pieces=(b"%d" % n, b"z"))
+        )
+        for n, message in enumerate(stored)
+    ]
+    store.database.write(lambda c: store.outbox.add(c, prepared, store.clock())).result(timeout=60)
+    store.execute(
+        "UPDATE delivery SET state = 'delivered', dispatched_at = '2' WHERE seq - seq / 20 * 20 <> 0"
+    )
+    store.execute("UPDATE delivery SET dispatched_at = '2' WHERE seq - seq / 40 * 40 <> 0")
+    store.execute("UPDATE delivery SET state = 'parked' WHERE seq - seq / 100 * 100 = 0")
 
 
 @pytest.fixture
@@ -97,6 +146,7 @@ def filled(store):
     ]
     for future in futures:
         future.result(timeout=60)
+    deliver(store)
     store.execute(
         "UPDATE message SET state = 'processed', dispatched_at = '2' WHERE seq - seq / 20 * 20 <> 0"
     )
@@ -141,7 +191,9 @@ def plan(store, statement: str, values: object) -> str:
 
 
 #: Partial indices that hold only what is open: walking all of one is walking the backlog.
-BACKLOG = ("ix_message_open", "ix_message_waiting", "ix_application_ack_due")
+BACKLOG = (
+    "ix_message_open", "ix_message_waiting", "ix_application_ack_due", "ix_delivery_open", "ix_delivery_waiting",
+)  # fmt: skip
 #: Walk an index backwards and stop after a page, or at the first entry.
 PAGE = {"newest", "the last decision"}
 

@@ -29,7 +29,7 @@ def write(kind: str, **more: object) -> dict[str, object]:
         ("result.updated", "rest", "update", "U"),
         ("result.read", "rest", "read", "R"),
         ("result.searched", "rest", "search", "E"),
-        ("result.delivered", "110106", "transmit", "R"),
+        ("delivery.delivered", "110106", "transmit", "R"),
         ("audit.checkpointed", "110101", None, "E"),
         ("role.started", "110100", "110120", "E"),
         ("something.new", "110100", None, "E"),

@@ -1,0 +1,136 @@
+"""Which results go where, and in what form. Decides before anything is sent; knows no connection.
+
+| the results | leave |
+|---|---|
+| of the sender's own, whatever their status | as they came: preliminary as preliminary, final as final |
+| a draft of ours that nobody signed | not, unless the destination takes drafts |
+| a message without a result (an order) | not: there is no form for it |
+| that cannot be written for a destination | not: the delivery is parked with the place of the fault |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+
+from integration.store.delivery_records import Parcel
+from mappers.domain.issues import Refused
+from mappers.domain.results import LabReport, Report
+from mappers.domain.times import Moment
+from mappers.hl7v2.outbound import mdm_t02, oru_r01
+from mappers.hl7v2.outbound.recipient import Outgoing, Recipient
+
+#: Writes one message; raises Refused.
+Writing = Callable[[], Outgoing]
+
+
+class Form(StrEnum):
+    """What results are written as."""
+
+    ORU_R01 = "ORU_R01"
+    MDM_T02 = "MDM_T02"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A rule of the settings; what is None does not restrict.
+
+    Attributes:
+        message_type: "ORU", or with its trigger "ORU^R01".
+    """
+
+    destinations: tuple[str, ...]
+    channel: str | None = None
+    message_type: str | None = None
+
+    def covers(self, channel: str, trigger: str) -> bool:
+        """Whether it is about messages of this channel with this MSH-9."""
+        wanted = self.message_type
+        typed = wanted is None or trigger == wanted or trigger.startswith(f"{wanted}^")
+        return typed and self.channel in {None, channel}
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """What one destination gets.
+
+    Attributes:
+        drafts: it takes drafts that nobody signed.
+    """
+
+    name: str
+    form: Form
+    recipient: Recipient
+    drafts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """The destinations and the ways to them.
+
+    Attributes:
+        destinations: by name.
+        routes: the first that covers a message decides.
+        channels: destinations of channels that no route covers.
+    """
+
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    channels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def of(self, channel: str, trigger: str) -> tuple[Destination, ...]:
+        """Where the results of a message go."""
+        route = next((each for each in self.routes if each.covers(channel, trigger)), None)
+        names = self.channels.get(channel, ()) if route is None else route.destinations
+        return tuple(self.destinations[name] for name in names)
+
+    def parcels(
+        self, reports: Sequence[LabReport], *, channel: str, now: Moment, draft: bool = False
+    ) -> tuple[Parcel, ...]:
+        """What the reports of one message lead to.
+
+        Args:
+            reports: one for each patient.
+            channel: of the message.
+            now: when the message came: MSH-7, so that the same message always becomes the same bytes.
+            draft: ours, and not signed yet.
+        """
+        return tuple(
+            parcel
+            for report in reports
+            if report.reports or report.loose
+            for destination in self.of(channel, report.source.trigger)
+            if destination.drafts or not draft
+            for parcel in _parcels(report, destination, now)
+        )
+
+
+def _parcels(report: LabReport, destination: Destination, now: Moment) -> Iterator[Parcel]:
+    to = destination.recipient
+    if destination.form is Form.ORU_R01:
+        about = [reference for each in report.reports for reference in _references(each)]
+        about += [each.identity.reference for each in report.loose]
+        yield _parcel(destination, about, lambda: oru_r01.write(report, recipient=to, now=now))
+        return
+    for each in report.reports:
+        yield _parcel(destination, _references(each), _document(report, each, to, now))
+
+
+def _document(whole: LabReport, report: Report, to: Recipient, now: Moment) -> Writing:
+    return lambda: mdm_t02.write(whole, report, recipient=to, now=now)
+
+
+def _references(report: Report) -> list[str]:
+    measured = [measurement.identity.reference for measurement in report.measurements]
+    return [report.identity.reference, *measured]
+
+
+def _parcel(destination: Destination, about: Sequence[str], write: Writing) -> Parcel:
+    named = partial(Parcel, destination=destination.name, form=destination.form.value, about=tuple(about))
+    try:
+        outgoing = write()
+    except Refused as refusal:
+        return named(problem=refusal.issue.location or "message")
+    return named(pieces=(outgoing.before, outgoing.after))
