@@ -19,10 +19,12 @@ from inference.errors import InputRefused, Refusal
 JOBS: Mapping[str, str] = {
     "pdf": "inference.media.pdf_parser:parse",
     "pdf-render": "inference.media.pdf_render:render",
+    "overlay": "inference.media.pdf_render:overlay",
     "image": "inference.media.image_parser:parse",
 }
 
-#: Events of sys.addaudithook that no parser has a reason to cause. Loading code of libraries is not among them.
+#: Events of sys.addaudithook that no parser has a reason to cause. Loading code of libraries is not among
+#: them.
 _FORBIDDEN = (
     "socket.",
     "subprocess.",

@@ -1,7 +1,7 @@
 """Pieces of one word that a change of size tore apart are joined again; raised digits keep their sign.
 
-"10" with a raised "9" is a unit's power, "13.5" with a raised "1" a footnote: both are written with `^`, so that no
-reader can take 13.5¹ for 13.51. Pure.
+"10" with a raised "9" is a unit's power, "13.5" with a raised "1" a footnote: both are written with `^`, so
+that no reader can take 13.5¹ for 13.51. Pure.
 """
 
 from __future__ import annotations
@@ -30,7 +30,12 @@ def joined(pieces: Iterable[Piece]) -> list[Piece]:
         near = (word for bucket in (int(x0) - 1, int(x0), int(x0) + 1) for word in ends[bucket])
         word = next((word for word in near if _touches(word, piece)), None)
         if word is None:
-            word = {**piece, "base": (piece["size"], piece["bottom"]), "last": piece, "chars": [*piece["chars"]]}
+            word = {
+                **piece,
+                "base": (piece["size"], piece["bottom"]),
+                "last": piece,
+                "chars": [*piece["chars"]],
+            }
             words.append(word)
         else:
             ends[int(word["x1"])].remove(word)

@@ -32,8 +32,7 @@ def parse(content: bytes, *, pages: int, pixels: int) -> dict[str, Any]:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             total = getattr(image, "n_frames", 1)
             frames = [
-                _frame(frame)
-                for _, frame in zip(range(pages), ImageSequence.Iterator(image), strict=False)
+                _frame(frame) for _, frame in zip(range(pages), ImageSequence.Iterator(image), strict=False)
             ]
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise InputRefused(Refusal.TOO_LARGE, "the picture has more pixels than the limit") from None

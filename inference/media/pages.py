@@ -1,4 +1,7 @@
-"""Pages as tasks read them: words with the place of every character, ruled cells, and what was hidden. Pure values."""
+"""Pages as tasks read them: words with the place of every character, ruled cells, and what was hidden.
+
+Pure values.
+"""
 
 from __future__ import annotations
 

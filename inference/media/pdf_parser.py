@@ -152,7 +152,7 @@ def _is_visible(word: Mapping[str, Any], canvas: visibility.Canvas) -> bool:
 
 
 def _is_unreadable(text: str) -> bool:
-    """pdfminer writes (cid:n) where a font says no character; private use and controls say none either."""
+    """Pdfminer writes (cid:n) where a font says no character; private use and controls say none either."""
     return "(cid:" in text or any("\ue000" <= char <= "\uf8ff" or char < " " or char == "�" for char in text)
 
 
@@ -160,7 +160,9 @@ def _by_line(characters: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
     """Boxes of characters joined by line: a place to look at, not letters to count."""
     lines: dict[int, dict[str, float]] = {}
     for char in characters:
-        line = lines.setdefault(round(char["top"] / 4), {key: char[key] for key in ("x0", "top", "x1", "bottom")})
+        line = lines.setdefault(
+            round(char["top"] / 4), {key: char[key] for key in ("x0", "top", "x1", "bottom")}
+        )
         for key, better in (("x0", min), ("top", min), ("x1", max), ("bottom", max)):
             line[key] = better(line[key], char[key])
     return [lines[key] for key in sorted(lines)]

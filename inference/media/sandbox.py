@@ -1,7 +1,8 @@
 """Foreign bytes are parsed in a process of their own, with limits and without network.
 
-A parser that is led astray costs one child process: its memory, processor time and wall time are bounded, it may
-not write files, open sockets or start programs, and what it returns is JSON. Knows nothing of what is parsed.
+A parser that is led astray costs one child process: its memory, processor time and wall time are bounded,
+it may not write files, open sockets or start programs, and what it returns is JSON. Knows nothing of what
+is parsed.
 """
 
 from __future__ import annotations

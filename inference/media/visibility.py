@@ -1,7 +1,7 @@
 """Whether a word of the text layer can be seen: it must leave ink where it claims to stand.
 
-One look at the page as drawn finds white on white, text under a box, transparent text, layers that are switched
-off and words outside the page, whatever the means. Runs in the parsing process.
+One look at the page as drawn finds white on white, text under a box, transparent text, layers that are
+switched off and words outside the page, whatever the means. Runs in the parsing process.
 """
 
 from __future__ import annotations
@@ -77,12 +77,13 @@ def _grey(colour: Any) -> float | None:
     """Luminance 0 to 255 of a device colour; None for patterns and what is no colour."""
     if not isinstance(colour, list | tuple) or not all(isinstance(part, int | float) for part in colour):
         return None
-    if len(colour) == 1:
-        return 255 * float(colour[0])
-    if len(colour) == 3:  # noqa: PLR2004
-        red, green, blue = colour
+    parts = [float(part) for part in colour]
+    if len(parts) == 1:
+        return 255 * parts[0]
+    if len(parts) == 3:  # noqa: PLR2004
+        red, green, blue = parts
         return 255 * (0.299 * red + 0.587 * green + 0.114 * blue)
-    if len(colour) == 4:  # noqa: PLR2004
-        cyan, magenta, yellow, black = colour
+    if len(parts) == 4:  # noqa: PLR2004
+        cyan, magenta, yellow, black = parts
         return 255 * (1 - black) * (1 - (0.299 * cyan + 0.587 * magenta + 0.114 * yellow))
     return None

@@ -18,6 +18,7 @@ COMMANDS = {
     "web": "integration.cli.roles:web",
     "work": "integration.cli.roles:work",
     "convert": "integration.cli.convert:convert",
+    "labs": "integration.cli.labs:labs",
     "send": "integration.cli.send:send",
     "messages": "integration.cli.messages:messages",
     "audit": "integration.cli.audit:audit",

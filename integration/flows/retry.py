@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from inference import errors as inference_errors
 from integration import errors
 from integration.states import Attempt
 from mappers.domain.issues import Refused
@@ -22,7 +23,14 @@ VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
         errors.BlobCorrupt: Attempt.PARK,
         errors.NotFound: Attempt.PARK,
         errors.AuditBroken: Attempt.PARK,
+        errors.DocumentRefused: Attempt.PARK,
+        errors.DocumentUnreachable: Attempt.RETRY,
         errors.SettingsInvalid: Attempt.PARK,
+        inference_errors.BackendUnavailable: Attempt.RETRY,
+        inference_errors.BackendMisconfigured: Attempt.PARK,
+        inference_errors.InputRefused: Attempt.PARK,
+        inference_errors.OutputInvalid: Attempt.PARK,
+        inference_errors.ReaderMissing: Attempt.PARK,
         Refused: Attempt.PARK,
     }
 )
@@ -34,6 +42,25 @@ def verdict(error: Exception) -> Attempt:
         if kind in VERDICTS:
             return VERDICTS[kind]
     return Attempt.PARK
+
+
+#: Errors that an operator sees under a name of their own.
+_REASONS: Mapping[type[Exception], str] = MappingProxyType(
+    {
+        errors.Conflict: "conflict",
+        errors.BlobCorrupt: "payload-corrupt",
+        errors.SettingsInvalid: "channel-unknown",
+        inference_errors.BackendMisconfigured: "model-misconfigured",
+        inference_errors.BackendUnavailable: "model-unavailable",
+        errors.DocumentUnreachable: "document-unreachable",
+    }
+)
+
+
+def reason(error: Exception) -> str:
+    """The code of why an attempt failed, for logs, audit and operators."""
+    usual = "store-unavailable" if verdict(error) is Attempt.RETRY else "unexpected"
+    return _REASONS.get(type(error), usual)
 
 
 def delay_seconds(attempt: int) -> float:

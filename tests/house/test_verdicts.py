@@ -12,6 +12,7 @@ from tests.house.tree import PACKAGES
 #: Exceptions that never reach a worker, with the reason. Private ones never leave their module.
 ELSEWHERE: dict[str, str] = {
     "integration.errors.WardwireError": "the root of its tree is never raised itself",
+    "inference.errors.InferenceError": "the same",
     "integration.transports.mllp.framing.PayloadUnframeable": "raised to who frames a payload, at the wire",
     "mappers.hl7v2.lines.UndecodableError": "becomes a Refused with a located issue",
     "integration.clients.mllp.MllpError": "`wardwire send` alone sends over MLLP, and shows it",

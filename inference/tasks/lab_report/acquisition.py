@@ -75,7 +75,7 @@ def _pdf(content: bytes, limits: PdfLimits) -> Acquired:
 
 
 def _needs_ocr(page: Page) -> bool:
-    """Whether something on the page is not in its text layer: a picture instead of words, or unknown glyphs."""
+    """Whether the page has something beside its text layer: a picture instead of words, unknown glyphs."""
     return bool(page.unreadable) or (not page.words and bool(page.pictures))
 
 

@@ -1,7 +1,8 @@
 """Which analyte a printed name means, and which LOINC code its result has.
 
-A code needs more than a name: specimen, kind of value and the unit's dimension have to agree with it. Where they
-do not, or two analytes are left, there is no code and the reason is said. Codes come from one closed list.
+A code needs more than a name: specimen, kind of value and the unit's dimension have to agree with it.
+Where they do not, or two analytes are left, there is no code and the reason is said. Codes come from one
+closed list.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def candidates(name: str) -> tuple[Analyte, ...]:
     return ()
 
 
-def choose(
+def choose(  # noqa: PLR0913  (a code needs them all)
     name: str, *, specimen: str | None, others: bool, numeric: bool, ucum: str | None, unit: str | None
 ) -> Choice:
     """Settle which analyte and code a result has.
@@ -95,7 +96,8 @@ def choose(
         ucum: UCUM code of its unit, None when unknown.
         unit: its unit as printed, None when there is none.
     """
-    named = candidates(name) + (candidates(f"urine {name}") if specimen == specimens.URINE else ())
+    found = candidates(name) + (candidates(f"urine {name}") if specimen == specimens.URINE else ())
+    named = tuple({analyte.key: analyte for analyte in found}.values())
     if not named:
         return Choice(None, reason="the analyte is not in the table")
     own = specimens.in_name(name)

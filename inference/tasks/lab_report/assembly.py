@@ -65,11 +65,17 @@ def events(cells: Sequence[Strip], table: Table) -> list[Event]:
         return [Heading(table.page, name)] if _is_heading(name) else []
     if len(name.text) > _LONGEST_NAME or not _LETTER.search(name.text) or _is_head_row(cells):
         return []
-    row = Row(table.page, name, Parts(), table.method, panel=table.panel)
-    row = replace(row, **{
-        field: joined(_in(cells, table, role))
-        for field, role in (("specimen", Role.SPECIMEN), ("code", Role.CODE), ("low", Role.LOW), ("high", Role.HIGH))
-    })  # fmt: skip
+    row = Row(
+        table.page,
+        name,
+        Parts(),
+        table.method,
+        low=joined(_in(cells, table, Role.LOW)),
+        high=joined(_in(cells, table, Role.HIGH)),
+        specimen=joined(_in(cells, table, Role.SPECIMEN)),
+        code=joined(_in(cells, table, Role.CODE)),
+        panel=table.panel,
+    )
     found: list[Event] = []
     for group in _groups(table.heads):
         found += _read(row, cells, group, table, unit)
@@ -170,4 +176,4 @@ def _is_supported(row: Row, table: Table) -> bool:
     if sum(letter.isalpha() for letter in row.name.text) < _FEWEST_LETTERS and not known:
         return False
     about = bool(parts.unit or parts.range or parts.flag or row.low or row.high)
-    return known or about or table.ruled
+    return known or about or table.ruled or parts.absent is not None

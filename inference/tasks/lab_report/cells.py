@@ -31,20 +31,60 @@ _LETTERS: Final = re.compile(r"[A-Za-zµμ%*↑↓(\[]")
 _RATIO: Final = re.compile(r"(?P<one>\d+)\s?:\s?(?P<many>\d+)(?![\d.,:])")
 _SPAN: Final = re.compile(rf"(?P<low>{NUMBER})\s?[-–—]\s?(?P<high>{NUMBER})")
 _SPACED_THOUSANDS: Final = re.compile(r"\d{1,3}(?: \d{3})+(?:[.,]\d+)?")
-_QUALITATIVE_RANGE: Final = r"(?i:negative|non[- ]?reactive|not detected|normal|none|absent|clear|yellow|negativ)"
+_QUALITATIVE_RANGE: Final = (
+    r"(?i:negative|non[- ]?reactive|not detected|normal|none|absent|clear|yellow|negativ)"
+)
 _RANGE: Final = re.compile(
-    r"(?P<label>(?i:ref(?:erence)?(?:\.|\s)*(?:range|interval|values?)?|normal(?: range)?|range|nl|norm)\s?[:=]\s?)?"
+    r"(?P<label>(?i:ref(?:erence)?(?:\.|\s)*(?:range|interval|values?)?|normal(?: range)?|range|nl|norm)"
+    r"\s?[:=]\s?)?"
     r"(?P<open>[(\[{])?\s?"
     rf"(?:(?:{NUMBER})\s?(?:-|–|—|−|~|\.\.|\bto\b|\bbis\b|\ba\b|\bà\b)\s?(?:{NUMBER})|"
     rf"(?:{COMPARATOR}|(?i:up to|less than|greater than|below|above|under|over|bis|jusqu'à|fino a|hasta))"
     rf"\s?(?:{NUMBER})|{_QUALITATIVE_RANGE}(?=\s?[)\]}}]|$))"
 )
+#: + and - at the end of a numeric result; elsewhere they are results or dashes.
+_SIGN_FLAG: Final = re.compile(r"(?<=\s)(?P<flag>\+{1,2}|-{1,2})\s*$")
 _WORD: Final = re.compile(r"\S+")
 
 #: Units that are one plain word.
 _PLAIN_UNITS: Final = frozenset(
-    "% ‰ fl pg s sec secs seconds mm g mg µg ug ng mmhg kpa ratio index inr ph u iu meq mol mmol mosm um3 µm³ "
-    "titer units cells sec. s. ppm rel.".split()
+    [
+        "%",
+        "‰",
+        "fl",
+        "pg",
+        "s",
+        "sec",
+        "secs",
+        "seconds",
+        "mm",
+        "g",
+        "mg",
+        "µg",
+        "ug",
+        "ng",
+        "mmhg",
+        "kpa",
+        "ratio",
+        "index",
+        "inr",
+        "ph",
+        "u",
+        "iu",
+        "meq",
+        "mol",
+        "mmol",
+        "mosm",
+        "um3",
+        "µm³",
+        "titer",
+        "units",
+        "cells",
+        "sec.",
+        "s.",
+        "ppm",
+        "rel.",
+    ]
 )
 _SLASHED: Final = re.compile(
     r"(?:[x×*·]?\s?10\s?(?:\^|\*{1,2}|[eE])?\s?\(?\+?\d{1,2}\)?\s?)?"
@@ -53,7 +93,9 @@ _SLASHED: Final = re.compile(
     r"(?:\s?/\s?[A-Za-zµμ0-9\[\]{}()²³^*._,]+)*"
 )
 #: A second word that belongs to a unit: ng/mL FEU, mg/g creat, mL/min/1.73 m2.
-_UNIT_TAIL: Final = re.compile(r"(?i)feu|ddu|creat\w*\.?|cr|krea|hb|wbcs?|rbcs?|m2|m²|m\^2|sq\.?m|bce|protein")
+_UNIT_TAIL: Final = re.compile(
+    r"(?i)feu|ddu|creat\w*\.?|cr|krea|hb|wbcs?|rbcs?|m2|m²|m\^2|sq\.?m|bce|protein"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +200,8 @@ def rest(strip: Strip, position: int, parts: Parts, grammar: Grammar) -> Parts |
 
 def _flag(strip: Strip, position: int, parts: Parts) -> tuple[Parts, int] | None:
     match = INLINE_FLAG.match(strip.text, position)
+    if match is None and parts.value and not parts.text:
+        match = _SIGN_FLAG.match(strip.text, position)
     if parts.flag or match is None:
         return None
     return replace(parts, flag=strip.cut(match.start("flag"), match.end("flag"))), match.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -77,9 +78,7 @@ def _settled(heads: Sequence[Head]) -> list[Head]:
     roles = {head.role for head in heads}
     if {Role.LOW, Role.HIGH} <= roles:
         return list(heads)
-    return [
-        replace(head, role=Role.OTHER) if head.role in {Role.LOW, Role.HIGH} else head for head in heads
-    ]
+    return [replace(head, role=Role.OTHER) if head.role in {Role.LOW, Role.HIGH} else head for head in heads]
 
 
 def _heads(strip: Strip, grammar: Grammar) -> list[Head]:
@@ -123,7 +122,7 @@ def _head(strip: Strip, grammar: Grammar) -> Head | None:
 
 
 def separators(heads: Sequence[Head], rows: Sequence[Sequence[Word]]) -> list[float]:
-    """x between each pair of neighbouring columns: where the fewest words of the rows are cut.
+    """X between each pair of neighbouring columns: where the fewest words of the rows are cut.
 
     Args:
         heads: from left to right.
@@ -131,7 +130,7 @@ def separators(heads: Sequence[Head], rows: Sequence[Sequence[Word]]) -> list[fl
     """
     found = []
     rows = rows[:_LINES_LOOKED_AT]
-    for left, right in zip(heads, heads[1:], strict=False):
+    for left, right in itertools.pairwise(heads):
         start, end = left.middle, max(left.middle + 1, right.middle)
         places = [start + step for step in range(int(end - start) + 1)]
         cuts = [_cuts(x, rows) + 10 * (left.x0 + 1 < x < left.x1 - 1 or right.x0 + 1 < x < right.x1 - 1)

@@ -1,4 +1,7 @@
-"""Dates as they are printed. A date that can be read in two ways, or has no zone for its time, says less. Pure."""
+"""Dates as they are printed. A date that can be read in two ways, or has no zone for its time, says less.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ _PATTERNS: Final = (
     re.compile(rf"(?<!\d)(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}})(?!\d){_TIME}"),
     re.compile(rf"(?<!\d)(?P<d>\d{{1,2}})\.\s?(?P<m>\d{{1,2}})\.\s?(?P<y>\d{{4}})(?!\d){_TIME}"),
     re.compile(rf"(?<!\d)(?P<one>\d{{1,2}})[/-](?P<two>\d{{1,2}})[/-](?P<y>\d{{4}})(?!\d){_TIME}"),
-    re.compile(rf"(?i)(?<!\d)(?P<d>\d{{1,2}})[-. ]{{1,2}}(?P<n>{_NAME})\.?[-, ]{{1,2}}(?P<y>\d{{4}})(?!\d){_TIME}"),
+    re.compile(
+        rf"(?i)(?<!\d)(?P<d>\d{{1,2}})[-. ]{{1,2}}(?P<n>{_NAME})\.?[-, ]{{1,2}}(?P<y>\d{{4}})(?!\d){_TIME}"
+    ),
     re.compile(rf"(?i)\b(?P<n>{_NAME})\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}})(?!\d){_TIME}"),
     re.compile(rf"(?<!\d)(?P<short>\d{{1,2}}[/.-]\d{{1,2}}[/.-]\d{{2}})(?!\d){_TIME}"),
 )

@@ -22,7 +22,9 @@ _ATOMS: Final = {
     "[HPF]": "field", "[LPF]": "field", "Cel": "temperature", "%": "", "[ppm]": "",
 }  # fmt: skip
 _PREFIXES: Final = "kdcmunpfMG"
-_TERM: Final = re.compile(r"([./]?)(10\*-?\d+|\d+(?:\.\d+)?|(?:\[[^\]]+\]|[A-Za-z%'])+(?:\[[^\]]+\])?)?(-?\d)?(\{[^}]*\})?")
+_TERM: Final = re.compile(
+    r"([./]?)(10\*-?\d+|\d+(?:\.\d+)?|(?:\[[^\]]+\]|[A-Za-z%'])+(?:\[[^\]]+\])?)?(-?\d)?(\{[^}]*\})?"
+)
 _CUBE: Final = 3
 #: Annotations that make two equal units incomparable.
 _TELLING: Final = re.compile(r"\{(FEU|DDU)\}")

@@ -1,7 +1,7 @@
 """Results outside of tables: "Hemoglobin ..... 13.5 g/dL (12.0-16.0)". Pure.
 
-Here only analytes that the table knows are read, at the start of a line or cell, and only when nothing is left
-over behind them: a sentence that mentions a value is a sentence.
+Here only analytes that the table knows are read, at the start of a line or cell, and only when nothing is
+left over behind them: a sentence that mentions a value is a sentence.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _LONGEST_NAME: Final = 8
 _LONGEST_ABSENCE: Final = 40
 
 
-def rows(cells: Sequence[Strip], *, page: int, grammar: Grammar, panel: str | None, method: Method) -> list[Row]:
+def rows(
+    cells: Sequence[Strip], *, page: int, grammar: Grammar, panel: str | None, method: Method
+) -> list[Row]:
     """The results of one line; none when any part of it cannot be read.
 
     Args:

@@ -1,6 +1,6 @@
 """Numbers as laboratories print them, and what decimal and thousands marks mean in one document. Pure.
 
-"1,234" is more than a thousand in one report and little more than one in another: the other numbers of the report
+"1,234" is more than a thousand in one report and little more than one in another: the report's other numbers
 decide, then the language of its column heads. Where both marks occur, three digits after one stay undecided.
 """
 
@@ -12,7 +12,13 @@ from enum import StrEnum
 from typing import Final
 
 #: Digits with at most one kind of group mark and a decimal mark; blanks only where they cannot part cells.
-NUMBER: Final = r"\d{1,3}(?:['’\u00a0\u202f\u2009]\d{3})+(?:[.,]\d+)?|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:[.,]\d+)?|[.,]\d+"
+NUMBER: Final = (
+    r"\d{1,3}(?:['\u2019\u00a0\u202f\u2009]\d{3})+(?:[.,]\d+)?|"
+    r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|"
+    r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|"
+    r"\d+(?:[.,]\d+)?|"
+    r"[.,]\d+"
+)
 _GROUP: Final = re.compile(r"['’\u00a0\u202f\u2009 ]")
 _SINGLE: Final = re.compile(r"\d+([.,])(\d+)")
 _THOUSAND: Final = 3

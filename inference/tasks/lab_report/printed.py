@@ -1,6 +1,7 @@
 """What a page says of the patient, the order and the report: labels and what stands beside them. Pure.
 
-Extracted so that a flow can compare it with the message that carried the document; never used to identify anyone.
+Extracted so that a flow can compare it with the message that carried the document; never used to identify
+anyone.
 """
 
 from __future__ import annotations
@@ -14,35 +15,81 @@ from inference.tasks.lab_report import dates
 from inference.tasks.lab_report.strips import Strip, cells, lines
 from mappers.domain.extraction import Printed, PrintedKind, Span
 
-_LABELS: Final[tuple[tuple[PrintedKind, str], ...]] = (
-    (PrintedKind.BIRTH_DATE, r"d\.?o\.?b\.?|date of birth|birth ?date|born|geburtsdatum|geb\.?(?: ?am)?|"
-                             r"date de naissance|né\(e\) le|fecha de nacimiento|data di nascita"),
-    (PrintedKind.PATIENT_ID, r"mrn|patient (?:id|no|number)\.?|medical record(?: (?:no|number)\.?)?|pid|"
-                             r"hospital (?:no|number)|uhid|patienten-?(?:id|nr\.?|nummer)|health (?:no|id)|nhs (?:no|number)|"
-                             r"chart (?:no|number|#)"),
-    (PrintedKind.ACCESSION, r"accession(?: (?:no|number|#))?\.?|acc\.? ?(?:no|#)\.?|lab(?:oratory)? (?:no|id|number|ref)\.?|"
-                            r"(?:sample|specimen) (?:id|no|number)\.?|auftragsnummer|labornummer|barcode|filler order"),
-    (PrintedKind.ORDER_NUMBER, r"order(?: ?(?:id|no|number|#))\.?|requisition(?: (?:no|number|#))?|req(?:uest)? ?(?:no|number|#)\.?|"
-                               r"placer order|order"),
-    (PrintedKind.COLLECTED, r"(?:date |sample |specimen )?(?:collected|drawn)(?: (?:on|date|at|date/time|time))?|"
-                            r"collection (?:date|time|date/time)|date of collection|sample date|date collected|"
-                            r"entnahme(?:datum|zeit)?|abnahme(?:datum)?|date de prélèvement|prélevé le|"
-                            r"fecha de (?:toma|extracción)|data (?:del )?prelievo"),
-    (PrintedKind.RECEIVED, r"(?:date |sample |specimen )?received(?: (?:on|date|at))?|date received|eingang(?:sdatum)?|"
-                           r"reçu le|recibido"),
-    (PrintedKind.REPORTED, r"(?:date )?reported(?: (?:on|date|at))?|report(?:ed)? date|date of report|issued|printed(?: on)?|"
-                           r"befunddatum|validated(?: on)?|released"),
-    (PrintedKind.SPECIMEN, r"specimen(?: type)?|sample(?: type)?|material|probenmaterial|matrix"),
-    (PrintedKind.REQUESTER, r"(?:ordered|requested|referred) by|ordering (?:physician|provider)|"
-                            r"(?:referring )?(?:physician|doctor|provider|clinician)|ref(?:erring)?\.? (?:by|dr)\.?|einsender|"
-                            r"requester|prescripteur|médico|medico richiedente"),
-    (PrintedKind.GENDER, r"sex|gender|geschlecht|sexe|sexo|sesso|(?:age ?/ ?)?sex|sex ?/ ?age"),
-    (PrintedKind.LABORATORY, r"laboratory|performing lab(?:oratory)?|lab(?: name)?"),
-    (PrintedKind.PATIENT_NAME, r"patient(?: ?name)?|name(?: of patient)?|patient's name|patientenname|nom|nombre|paciente|"
-                               r"paziente|patientin"),
-)  # fmt: skip
+#: Words before a colon or in a cell of their own; the special before the general.
+_LABELS: Final[tuple[tuple[PrintedKind, tuple[str, ...]], ...]] = (
+    (
+        PrintedKind.BIRTH_DATE,
+        (
+            r"d\.?o\.?b\.?|date of birth|birth ?date|born",
+            r"geburtsdatum|geb\.?(?: am)?|date de naissance|né\(e\) le|fecha de nacimiento|data di nascita",
+        ),
+    ),
+    (
+        PrintedKind.PATIENT_ID,
+        (
+            r"mrn|patient (?:id|no|number)\.?|medical record(?: (?:no|number)\.?)?|pid",
+            r"hospital (?:no|number)",
+            r"uhid|health (?:no|id)|nhs (?:no|number)|chart (?:no|number|#)|patienten-?(?:id|nr\.?|nummer)",
+        ),
+    ),
+    (
+        PrintedKind.ACCESSION,
+        (
+            r"accession(?: (?:no|number|#))?\.?|acc\.? ?(?:no|#)\.?|lab(?:oratory)? (?:no|id|number|ref)\.?",
+            r"(?:sample|specimen) (?:id|no|number)\.?|auftragsnummer|labornummer|barcode|filler order",
+        ),
+    ),
+    (
+        PrintedKind.ORDER_NUMBER,
+        (
+            r"order(?: ?(?:id|no|number|#))\.?|requisition(?: (?:no|number|#))?",
+            r"req(?:uest)? ?(?:no|number|#)\.?|placer order|order",
+        ),
+    ),
+    (
+        PrintedKind.COLLECTED,
+        (
+            r"(?:date |sample |specimen )?(?:collected|drawn)(?: (?:on|date|at|date/time|time))?",
+            r"collection (?:date|time|date/time)|date of collection|sample date|date collected",
+            r"entnahme(?:datum|zeit)?|abnahme(?:datum)?|date de prélèvement|prélevé le",
+            r"fecha de (?:toma|extracción)|data (?:del )?prelievo",
+        ),
+    ),
+    (
+        PrintedKind.RECEIVED,
+        (
+            r"(?:date |sample |specimen )?received(?: (?:on|date|at))?|date received",
+            r"eingang(?:sdatum)?|reçu le|recibido",
+        ),
+    ),
+    (
+        PrintedKind.REPORTED,
+        (
+            r"(?:date )?reported(?: (?:on|date|at))?|report(?:ed)? date|date of report|issued",
+            r"printed(?: on)?|befunddatum|validated(?: on)?|released",
+        ),
+    ),
+    (PrintedKind.SPECIMEN, (r"specimen(?: type)?|sample(?: type)?|material|probenmaterial|matrix",)),
+    (
+        PrintedKind.REQUESTER,
+        (
+            r"(?:ordered|requested|referred) by|ordering (?:physician|provider)|einsender|requester",
+            r"(?:referring )?(?:physician|doctor|provider|clinician)|ref(?:erring)?\.? (?:by|dr)\.?",
+            r"prescripteur|médico|medico richiedente",
+        ),
+    ),
+    (PrintedKind.GENDER, (r"(?:age ?/ ?)?sex(?: ?/ ?age)?|gender|geschlecht|sexe|sexo|sesso",)),
+    (PrintedKind.LABORATORY, (r"laboratory|performing lab(?:oratory)?|lab(?: name)?",)),
+    (
+        PrintedKind.PATIENT_NAME,
+        (
+            r"patient(?: ?name)?|name(?: of patient)?|patient's name|patientenname|patientin",
+            r"nom|nombre|paciente|paziente",
+        ),
+    ),
+)
 _ANY: Final = re.compile(
-    "|".join(f"(?P<{kind.name}>{words})" for kind, words in _LABELS), re.IGNORECASE
+    "|".join(f"(?P<{kind.name}>{'|'.join(words)})" for kind, words in _LABELS), re.IGNORECASE
 )
 _AT_START: Final = re.compile(rf"(?:{_ANY.pattern})\s*(?P<colon>[:#=]|(?=\s*$))", re.IGNORECASE)
 _WITHIN: Final = re.compile(rf"(?<![\w-])(?:{_ANY.pattern})\s?:", re.IGNORECASE)
@@ -106,5 +153,3 @@ def _fact(kind: PrintedKind, label: str, value: Strip, *, page: Page, sha256: st
         return
     span = Span(sha256, page.number, value.box, value.text)
     yield Printed(kind, label.strip(" :#="), value.text, span, when.moment if when else None)
-
-

@@ -41,7 +41,7 @@ def read(pages: Sequence[Page], *, sha256: str, terms: Terms) -> Reading:
     grammar = Grammar(terms.ucum)
     facts = tuple(fact for page in pages for fact in printed.facts(page, sha256))
     events = _events(pages, grammar)
-    rows = _with_panels(events)
+    rows = _with_panels(events, facts)
     context = Context(
         sha256, terms, marks_of(rows, comma_language=_comma_language(pages)), facts, _uncommon(events, facts)
     )
@@ -73,25 +73,31 @@ def _method(page: Page) -> Method:
     return Method.OCR if page.by_ocr else Method.TABLE
 
 
-def _within(box: tuple[float, float, float, float], boxes: Sequence[tuple[float, float, float, float]]) -> bool:
+def _within(
+    box: tuple[float, float, float, float], boxes: Sequence[tuple[float, float, float, float]]
+) -> bool:
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return any(x0 <= x <= x1 and top <= y <= bottom for x0, top, x1, bottom in boxes)
 
 
-def _with_panels(events: Sequence[Event]) -> list[Row]:
-    """The rows in the order of the page; one without a panel of its own stands under the heading above it."""
+def _with_panels(events: Sequence[Event], facts: Sequence[Printed]) -> list[Row]:
+    """The rows by page; one without a panel of its own stands under the heading above it."""
     headings = [event for event in events if isinstance(event, Heading)]
     rows = [event for event in events if isinstance(event, Row)]
-    named = [row if row.panel else replace(row, panel=_heading_above(row, headings)) for row in rows]
+    named = [row if row.panel else replace(row, panel=_heading_above(row, headings, facts)) for row in rows]
     return sorted(named, key=lambda row: row.page)
 
 
-def _heading_above(row: Row, headings: Sequence[Heading]) -> str | None:
+def _heading_above(row: Row, headings: Sequence[Heading], facts: Sequence[Printed]) -> str | None:
+    """The closest heading; not the letterhead, which stands above what the page says of the patient."""
     x0, top, _, _ = row.name.box
+    tops = [fact.span.bbox[1] for fact in facts if fact.span.page == row.page]
+    below = max((place for place in tops if place < top), default=0.0)
     above = [
         heading
         for heading in headings
         if heading.page == row.page
+        and below <= heading.text.box[1]
         and heading.text.box[3] <= top + 1
         and x0 - _HEADING_OFFSET <= heading.text.box[0] <= x0 + _HEADING_REACH
     ]

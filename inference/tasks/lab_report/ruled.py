@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -18,6 +19,7 @@ from mappers.domain.extraction import Method
 _HEAD_WITHIN: Final = 4
 _HEAD_ABOVE: Final = 32.0
 _SAME_EDGE: Final = 6.0
+_NUMBER_ALONE: Final = re.compile(r"[<>≤≥]{0,2}=?\s?[\d.,]+\s?[A-Z*]{0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,17 @@ def read(grid: Grid, page: Page, *, grammar: Grammar, method: Method, before: Re
 def _rows(cells: Sequence[Box | None], words: Sequence[Word]) -> list[list[Strip]]:
     """One drawn row: more than one result when the lines between the rows are not drawn."""
     members = [inside(words, box) if box is not None else [] for box in cells]
-    stacked = [len(lines(part)) for part in members]
-    if sum(count > 1 for count in stacked) < 2 or min(stacked[1:], default=1) == max(stacked) == 1:  # noqa: PLR2004
+    if not any(_is_stack(part) for part in members):
         return [[_strip(part) for part in members]]
-    several = [count for count in stacked[1:] if count > 1]
-    if not several or stacked[0] < max(several):
-        return [[_strip(part) for part in members]]
-    split = []
-    for line in lines([word for part in members for word in part]):
-        split.append([_strip([word for word in part if any(word is w for w in line)]) for part in members])
-    return split
+    every = lines([word for part in members for word in part])
+    chosen = [{id(word) for word in line} for line in every]
+    return [[_strip([word for word in part if id(word) in line]) for part in members] for line in chosen]
+
+
+def _is_stack(words: Sequence[Word]) -> bool:
+    """Whether a cell holds one number above the other: several results, not one that was wrapped."""
+    rows = [Strip.of(line).text for line in lines(words)]
+    return len(rows) > 1 and all(_NUMBER_ALONE.fullmatch(row) for row in rows)
 
 
 def _strip(words: Sequence[Word]) -> Strip:

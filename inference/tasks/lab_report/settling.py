@@ -26,13 +26,15 @@ OCR_CERTAINTY: Final = 70.0
 _TEXT_LAYER: Final = 100.0
 
 _ONE: Final = re.compile(
-    rf"(?P<comparator>{COMPARATOR})?\s*(?P<sign>[-−–])?(?P<number>{NUMBER}|\d{{1,3}}(?: \d{{3}})+)(?P<exponent>[eE][+-]?\d+)?"
+    rf"(?P<comparator>{COMPARATOR})?\s*(?P<sign>[-−–])?"
+    rf"(?P<number>{NUMBER}|\d{{1,3}}(?: \d{{3}})+)(?P<exponent>[eE][+-]?\d+)?"
 )
 _TWO: Final = re.compile(rf"(?P<low>{NUMBER})\s?[-–—]\s?(?P<high>{NUMBER})")
 _RATIO: Final = re.compile(r"(\d+)\s?:\s?(\d+)")
 _BOUNDS: Final = re.compile(
     rf"(?P<low>-?(?:{NUMBER}))\s?(?:-|–|—|−|~|\.\.|to|bis|a|à)\s?(?P<high>{NUMBER})(?P<unit>\s?\D.*)?|"
-    rf"(?P<side>{COMPARATOR}|(?i:up to|less than|greater than|below|above|under|over|bis|jusqu'à|fino a|hasta))"
+    rf"(?P<side>{COMPARATOR}|"
+    r"(?i:up to|less than|greater than|below|above|under|over|bis|jusqu'à|fino a|hasta))"
     rf"\s?(?P<bound>{NUMBER})(?P<unit2>\s?\D.*)?"
 )
 _LOINC: Final = re.compile(r"\d{1,7}-\d")
@@ -80,7 +82,9 @@ def settle(row: Row, context: Context) -> Extracted:
         if value is None:
             issues.append(_issue(IssueCode.VALUE, "the number could mean two things; it is not written"))
     if not certain:
-        issues.append(_issue(IssueCode.INCOMPLETE, "OCR is not certain of the digits; the value is not written"))
+        issues.append(
+            _issue(IssueCode.INCOMPLETE, "OCR is not certain of the digits; the value is not written")
+        )
     if unit is not None and ucum is None:
         issues.append(_issue(IssueCode.CODE_INVALID, "the unit has no certain UCUM code"))
     specimen_text, specimen = _specimen(row, context)
@@ -172,7 +176,7 @@ def _before(fact: Printed, row: Row) -> bool:
     return (fact.span.page, fact.span.bbox[1]) <= here
 
 
-def _choice(
+def _choice(  # noqa: PLR0913  (a code needs them all)
     row: Row, context: Context, specimen: str | None, *, numeric: bool, ucum: str | None, unit: str | None
 ) -> Choice:
     absent = row.parts.absent is not None
@@ -266,7 +270,9 @@ def _effective(row: Row, context: Context) -> tuple[str | None, Moment | None]:
 
 
 def _spans(row: Row, sha256: str) -> tuple[Span, ...]:
-    return tuple(_span(strip, row.page, sha256) for strip in (row.parts.value, row.name, row.parts.unit) if strip)
+    return tuple(
+        _span(strip, row.page, sha256) for strip in (row.parts.value, row.name, row.parts.unit) if strip
+    )
 
 
 def _span(strip: Strip, page: int, sha256: str) -> Span:

@@ -18,8 +18,8 @@ OTHER: Final = "other"
 _KINDS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (kind, re.compile(rf"\b(?:{words})\b", re.IGNORECASE))
     for kind, words in (
-        (OTHER, r"csf|cerebrospinal|liquor|pleural|peritoneal|synovial|ascit\w*|amniotic|fluid|saliva|sweat|"
-                r"stool|f(?:a|ae|e)ces|fecal|sputum|swab|tissue|semen|hair|cord blood|capillary|dialys\w+"),
+        (OTHER, (r"csf|cerebrospinal|liquor|pleural|peritoneal|synovial|ascit\w*|amniotic|fluid|saliva|sweat|"
+                r"stool|f(?:a|ae|e)ces|fecal|sputum|swab|tissue|semen|hair|cord blood|capillary|dialys\w+")),
         (ARTERIAL, r"arterial|abg"),
         (VENOUS, r"venous|vbg"),
         (URINE, r"urine|urinalysis|urinary|urin|harn|orina|urines?|ua|urinstatus|spot urine|24 ?h urine"),

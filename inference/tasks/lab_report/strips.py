@@ -1,7 +1,11 @@
-"""Text with the place of every character: lines and cells of a page, cut without losing where they stand. Pure."""
+"""Text with the place of every character: lines and cells of a page, cut without losing where they stand.
+
+Pure.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -120,7 +124,7 @@ def cells(line: Sequence[Word], *, gap: float = CELL_GAP) -> list[list[Word]]:
         return []
     least = gap * letter_width(line)
     groups = [[line[0]]]
-    for before, word in zip(line, line[1:], strict=False):
+    for before, word in itertools.pairwise(line):
         if word.box[0] - before.box[2] > least:
             groups.append([word])
         else:

@@ -1,7 +1,11 @@
-"""Tables without lines: heads on a line of the page, columns by the white space between the words below. Pure."""
+"""Tables without lines: heads on a line of the page, columns by the white space between the words below.
+
+Pure.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -28,6 +32,7 @@ class Region:
         heads: from left to right; none above the first heads of a page.
         x0, x1: the region's edges.
         top: bottom of the heads.
+        words: of the line of heads.
     """
 
     heads: tuple[Head, ...]
@@ -35,6 +40,7 @@ class Region:
     x1: float
     top: float
     borders: tuple[float, ...] = field(default=())
+    words: tuple[Word, ...] = field(default=())
 
 
 def read(
@@ -49,14 +55,16 @@ def read(
         method: how the words were read.
         before: the last region of the page before.
     """
-    regions = _regions(page, words, grammar)
+    regions = _regions(words, grammar)
     if before is not None and before.heads:
         above = replace(before, top=0.0)
     else:
         above = Region((), 0.0, page.width, 0.0)
     shares: dict[int, list[Word]] = {index: [] for index in range(-1, len(regions))}
+    heads = {id(word) for region in regions for word in region.words}
     for word in words:
-        shares[_owner(word, regions)].append(word)
+        if id(word) not in heads:
+            shares[_owner(word, regions)].append(word)
     found: list[Event] = []
     last = above
     for index, region in ((-1, above), *enumerate(regions)):
@@ -68,7 +76,7 @@ def read(
     return found, (last if last.heads else None)
 
 
-def _regions(page: Page, words: Sequence[Word], grammar: Grammar) -> list[Region]:
+def _regions(words: Sequence[Word], grammar: Grammar) -> list[Region]:
     found = []
     for line in lines(words):
         strips = as_strips(line)
@@ -79,7 +87,7 @@ def _regions(page: Page, words: Sequence[Word], grammar: Grammar) -> list[Region
             if heads[0].role is not Role.NAME and not any(head.role is Role.NAME for head in heads):
                 heads = (Head("", Role.NAME, max(0.0, heads[0].x0 - 200), heads[0].x0 - 60), *heads)
             bottom = max(word.box[3] for word in line)
-            found.append(Region(heads, heads[0].x0, heads[-1].x1, bottom))
+            found.append(Region(heads, heads[0].x0, heads[-1].x1, bottom, words=tuple(line)))
     return found
 
 
@@ -99,9 +107,11 @@ _VALUE_HEAD: Final = Strip.of([Word("Result", (0.0, 0.0, 6.0, 1.0), (0.0, 1.0, 2
 
 
 def _owner(word: Word, regions: Sequence[Region]) -> int:
-    """Which region a word belongs to: the closest heads above that reach over it, else that begin left of it."""
+    """Which region a word belongs to: the closest heads above that reach over it."""
     middle = (word.box[0] + word.box[2]) / 2
-    above = [(region.top, index) for index, region in enumerate(regions) if region.top <= word.box[1] + _HANGING]
+    above = [
+        (region.top, index) for index, region in enumerate(regions) if region.top <= word.box[1] + _HANGING
+    ]
     within = [pair for pair in above if _reaches(regions, pair[1], middle)]
     return max(within, default=(0.0, -1))[1]
 
@@ -111,7 +121,9 @@ def _reaches(regions: Sequence[Region], index: int, x: float) -> bool:
     neighbours = [
         other.x0 for other in regions if other.x0 > own.x1 and abs(other.top - own.top) < _NEIGHBOUR_HEIGHT
     ]
-    left = [other.x1 for other in regions if other.x1 < own.x0 and abs(other.top - own.top) < _NEIGHBOUR_HEIGHT]
+    left = [
+        other.x1 for other in regions if other.x1 < own.x0 and abs(other.top - own.top) < _NEIGHBOUR_HEIGHT
+    ]
     start = max(own.x0 - _OUTDENT, max(left, default=-1.0)) if left else own.x0 - _OUTDENT
     end = min(neighbours, default=float("inf"))
     return start <= x < end - 1
@@ -188,13 +200,17 @@ class _Reader:
             cells[name] = self._orphan
         found = events(cells, self._table)
         only_name = bool(cells[name]) and not any(cells[:name]) and not any(cells[name + 1 :])
-        self._orphan = cells[name] if only_name and names.is_known(names.read(cells[name], self._grammar)[0].text) else None
+        self._orphan = (
+            cells[name]
+            if only_name and names.is_known(names.read(cells[name], self._grammar)[0].text)
+            else None
+        )
         return found
 
     def _runs_on(self, columns: Sequence[Sequence[Word]]) -> bool:
         """Whether the words of a line go on over a border as a sentence does."""
         heads = self._region.heads
-        for index, (left, right) in enumerate(zip(columns, columns[1:], strict=False)):
+        for index, (left, right) in enumerate(itertools.pairwise(columns)):
             if heads[index].role is Role.NAME and is_tight(left, right):
                 name = Strip.of(left)
                 follows = joined([Strip.of(part) for part in columns[index + 1 :]])

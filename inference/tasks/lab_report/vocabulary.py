@@ -1,4 +1,7 @@
-"""The words of laboratory reports: column heads, flags, qualitative results, reasons for no result. Pure tables."""
+"""The words of laboratory reports: column heads, flags, qualitative results, reasons for no result.
+
+Pure tables.
+"""
 
 from __future__ import annotations
 
@@ -94,12 +97,15 @@ COMMA_LANGUAGES: Final = frozenset(
 #: Flags and their meaning in v3 ObservationInterpretation; "" where a flag only says "look".
 FLAGS: Final[Mapping[str, str]] = {
     "H": "H", "L": "L", "HH": "HH", "LL": "LL", "A": "A", "AA": "AA", "N": "N", "HIGH": "H", "LOW": "L",
-    "NORMAL": "N", "ABNORMAL": "A", "ABN": "A", "CRITICAL": "AA", "CRIT": "AA", "C": "AA", "HI": "H", "LO": "L",
-    "CRITICAL HIGH": "HH", "CRITICAL LOW": "LL", "VERY HIGH": "HH", "VERY LOW": "LL", "CH": "HH", "CL": "LL",
-    "HC": "HH", "LC": "LL", "H*": "H", "L*": "L", "*H": "H", "*L": "L", "H!": "HH", "L!": "LL", "PANIC": "AA",
+    "NORMAL": "N", "ABNORMAL": "A", "ABN": "A", "CRITICAL": "AA", "CRIT": "AA", "C": "AA", "HI": "H",
+    "LO": "L", "CRITICAL HIGH": "HH", "CRITICAL LOW": "LL", "VERY HIGH": "HH", "VERY LOW": "LL",
+    "CH": "HH",
+    "CL": "LL", "HC": "HH", "LC": "LL", "H*": "H", "L*": "L", "*H": "H", "*L": "L", "H!": "HH", "L!": "LL",
+    "PANIC": "AA",
     "*": "A", "**": "AA", "***": "AA", "!": "A", "!!": "AA", "↑": "H", "↑↑": "HH", "↓": "L", "↓↓": "LL",
-    "▲": "H", "▼": "L", "+": "H", "++": "HH", "-": "L", "--": "LL", "HOCH": "H", "TIEF": "L", "NIEDRIG": "L",
-    "ERHÖHT": "H", "ALTO": "H", "BAJO": "L", "BASSO": "L", "WNL": "N", "IN RANGE": "N",
+    "▲": "H", "▼": "L", "+": "H", "++": "HH", "HOCH": "H", "TIEF": "L", "NIEDRIG": "L",
+    "ERHÖHT": "H", "ALTO": "H", "BAJO": "L", "BASSO": "L",
+    "WNL": "N", "IN RANGE": "N",
 }  # fmt: skip
 #: Flags that may stand in the cell of the value itself; + and N would be mistaken for results.
 INLINE_FLAG: Final = re.compile(
@@ -116,7 +122,8 @@ QUALITATIVE: Final = re.compile(
     r"yellow|pale yellow|dark yellow|light yellow|amber|straw|colou?rless|orange|brown|red|"
     r"clear|cloudy|hazy|turbid|slightly (?:cloudy|hazy|turbid)|"
     r"[1-4]\+|\+{1,4}|(?:A|B|AB|O) ?(?:rh\(?d?\)? ?)?(?:positive|negative|pos|neg)?|"
-    r"negativ|positiv|nicht nachweisbar|nachweisbar|négatif|positif|negativo|positivo|assente|ausente)(?=\s|$)",
+    r"negativ|positiv|nicht nachweisbar|nachweisbar|négatif|positif|negativo|positivo|assente|ausente)"
+    r"(?=\s|$)",
     re.IGNORECASE,
 )
 
@@ -125,16 +132,23 @@ NO_RESULT: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
     (re.compile(rf"(?i)(?:{words})(?:[ ,;:(-].*)?"), reason)
     for words, reason in (
         (
-            r"test (?:not performed|cancell?ed)|cancell?ed|not performed|not done|tnp|dnr|not tested|"
-            r"qns|quantity not sufficient|insufficient(?: sample| specimen| quantity| volume)?|"
-            r"(?:grossly )?h(?:a|ae)?emoly[sz]ed|clotted|lipemic|contaminated|rejected|"
-            r"specimen (?:rejected|clotted|lost|h(?:a|ae)?emoly[sz]ed|leaked|missing)|"
-            r"sample (?:rejected|clotted|lost|h(?:a|ae)?emoly[sz]ed|leaked|missing)|no (?:sample|specimen)|"
-            r"unable to (?:perform|report|calculate)|not received|invalid|error|storniert|nicht durchgeführt|"
-            r"zu wenig material|non eseguito|no realizado|annulé",
+            (
+                r"test (?:not performed|cancell?ed)|cancell?ed|not performed|not done|tnp|dnr|not tested|"
+                r"qns|quantity not sufficient|insufficient(?: sample| specimen| quantity| volume)?|"
+                r"(?:grossly )?h(?:a|ae)?emoly[sz]ed|clotted|lipemic|contaminated|rejected|"
+                r"specimen (?:rejected|clotted|lost|h(?:a|ae)?emoly[sz]ed|leaked|missing)|"
+                r"sample (?:rejected|clotted|lost|h(?:a|ae)?emoly[sz]ed|leaked|missing)|"
+                r"no (?:sample|specimen)|"
+                r"unable to (?:perform|report|calculate)|not received|invalid|error|"
+                r"storniert|nicht durchgeführt|"
+                r"zu wenig material|non eseguito|no realizado|annulé"
+            ),
             "not-performed",
         ),
-        (r"pending|in progress|to follow|awaited|in process|folgt|en cours|pendiente|in corso", "temp-unknown"),
+        (
+            r"pending|in progress|to follow|awaited|in process|folgt|en cours|pendiente|in corso",
+            "temp-unknown",
+        ),
         (r"see (?:note|notes|comment|comments|below|report|separate report)|s\. ?u\.|siehe", "unknown"),
         (r"not applicable|n/a|na|not calculated|not reported|no result|-{1,4}|—|–|\.{2,}", "unknown"),
     )

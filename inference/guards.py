@@ -1,0 +1,83 @@
+"""What keeps a model honest: numbers that stand in the source, words that do not repeat, a no that stays no.
+
+Pure functions over text. They say what is wrong; tasks decide what follows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from inference.ports import Completion, Ending
+
+_NUMBER: Final = re.compile(r"\d+(?:[.,'\u2019]\d+)*")
+_NGRAM: Final = 8
+_REPEATS: Final = 4
+_TEMPLATES: Final = re.compile(
+    r"(?i)\[(?:insert|patient|name|date|value|your)[^\]]*\]|\blorem ipsum\b|<unused\d+>|\bas an ai\b|x{4,}"
+)
+_NEGATION: Final = re.compile(
+    r"(?i)\b(?:no|not|without|absence of|negative for|free of|denies|ruled out|excluded|unlikely|never|nor)\b"
+    r"|n't\b|\bkein\w*\b|\bohne\b"
+)
+_SENTENCE: Final = re.compile(r"[.;!?\n]")
+
+
+class Defect(StrEnum):
+    """What is wrong with an answer as a whole."""
+
+    TRUNCATED = "the answer was cut off"
+    EMPTY = "the answer is empty"
+    REPEATED = "the answer repeats itself"
+    TEMPLATE = "the answer holds a placeholder"
+
+
+def defect(completion: Completion) -> Defect | None:
+    """The first defect of an answer, None when it may be read."""
+    if completion.ending is Ending.LENGTH:
+        return Defect.TRUNCATED
+    if not completion.text.strip():
+        return Defect.EMPTY
+    if repeats(completion.text):
+        return Defect.REPEATED
+    return Defect.TEMPLATE if _TEMPLATES.search(completion.text) else None
+
+
+def repeats(text: str) -> bool:
+    """Whether some run of words comes again and again, as in a decoding loop.
+
+    The keys of JSON come again by nature: only runs that hold other words count.
+    """
+    words = re.sub(r'"\w+"\s*:|[{}\[\]",:]|\bnull\b', " ", text).split()
+    grams = Counter(tuple(words[index : index + _NGRAM]) for index in range(len(words) - _NGRAM + 1))
+    return any(count >= _REPEATS for count in grams.values())
+
+
+def numbers(text: str) -> tuple[str, ...]:
+    """The numbers in a text, as printed."""
+    return tuple(_NUMBER.findall(text))
+
+
+def ungrounded(claim: str, sources: Sequence[str]) -> tuple[str, ...]:
+    """The numbers of a claim that stand in no source, digit for digit; 5 does not stand in 5.0 nor in 15."""
+    known = {number for source in sources for number in numbers(source)}
+    return tuple(number for number in numbers(claim) if number not in known)
+
+
+def negated(term: str, source: str) -> bool | None:
+    """Whether a source denies a term: the answer for the sentences that hold it.
+
+    Args:
+        term: a finding's word, "pneumothorax".
+        source: the text.
+
+    Returns:
+        True or False when all sentences agree, None when the term does not occur or they disagree.
+    """
+    wanted = term.casefold()
+    sentences = [part for part in _SENTENCE.split(source) if wanted in part.casefold()]
+    verdicts = {bool(_NEGATION.search(part[: part.casefold().find(wanted)])) for part in sentences}
+    return verdicts.pop() if len(verdicts) == 1 else None
