@@ -10,6 +10,8 @@ WardwireError
 ├── StoreUnavailable       the database or the blob folder does not take writes
 ├── NotFound               nothing is stored under that id
 ├── Conflict               what is stored contradicts what is written; a human decides
+├── DocumentRefused        a document that a message points to may not be fetched, or is none
+├── DocumentUnreachable    the server of such a document does not answer now
 ├── AuditBroken            the audit chain does not verify
 └── BlobCorrupt            a stored payload does not decrypt or has the wrong digest
 
@@ -37,6 +39,14 @@ class NotFound(WardwireError):
 
 class Conflict(WardwireError):
     """What is stored contradicts what is to be written; a human decides."""
+
+
+class DocumentRefused(WardwireError):
+    """A document that a message points to may not be fetched, or what came is none; the text says why."""
+
+
+class DocumentUnreachable(WardwireError):
+    """The server of a document does not answer now."""
 
 
 class AuditBroken(WardwireError):

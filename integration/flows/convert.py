@@ -14,6 +14,7 @@ from mappers.domain.channels import Channel
 from mappers.domain.issues import Issue, Refused
 from mappers.domain.ledger import Disposition, Ledger, LedgerRow
 from mappers.domain.people import Organization
+from mappers.domain.results import LabReport
 from mappers.domain.times import Moment
 from mappers.fhir import result_bundle
 from mappers.fhir.result_bundle import Entry, WrittenBundle
@@ -30,12 +31,14 @@ class Conversion:
         written: its resources; None when it was refused.
         ledger: what became of each segment; None when not even segments could be told apart.
         issues: all that was found, worst included.
+        has_documents: whether it carries, points to or withdraws any document.
     """
 
     control_id: str
     written: WrittenBundle | None
     ledger: Ledger | None
     issues: tuple[Issue, ...] = field(default=())
+    has_documents: bool = False
 
     @property
     def refused(self) -> bool:
@@ -79,7 +82,19 @@ def convert(
         whole,
         reading.ledger.with_paths(whole.trace),
         (*issues, *found, *whole.issues),
+        any(report.documents for report in reading.lab_reports),
     )
+
+
+def reports_of(raw: bytes, *, channel: Channel) -> tuple[LabReport, ...]:
+    """What a message says, one for each patient, with nothing written.
+
+    Raises:
+        Refused: it cannot be read.
+    """
+    message = tokens.parse(raw, channel=channel).value
+    source = msh.source(message, channel=channel, sha256=hashlib.sha256(raw).hexdigest(), size=len(raw))
+    return messages.read(message, channel=channel, source=source).value.lab_reports
 
 
 def _unpack(mapped: Any) -> tuple[Any, tuple[Issue, ...]]:

@@ -15,38 +15,31 @@ A replay writes nothing twice: ids come from identities, and current content is 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from integration import telemetry
-from integration.errors import BlobCorrupt, Conflict, SettingsInvalid, StoreUnavailable, WardwireError
+from integration.errors import Conflict, SettingsInvalid, StoreUnavailable, WardwireError
 from integration.flows import retry
 from integration.flows.convert import Conversion, convert, ledger_line
 from integration.flows.intake import Terms
 from integration.flows.ports import Later
+from integration.flows.writing import Scribe
 from integration.states import Attempt, MessageState
-from integration.store import audit, ledgers, messages
+from integration.store import extractions, ledgers, messages
 from integration.store.database import Database, Transaction
 from integration.store.ids import utc_text
 from integration.store.inbox import Inbox
 from integration.store.records import Act, StoredMessage
-from integration.store.result_records import Outcome, WriteOutcome
+from integration.store.result_records import WriteOutcome
 from integration.store.results import Results
-from mappers.domain.attribution import AuditEvent, Software
+from mappers.domain.attribution import Software
 from mappers.domain.issues import Severity
 from mappers.domain.people import Organization
 from mappers.domain.times import Moment
-from mappers.fhir.result_bundle import Entry
 
 ACTOR = "worker"
 _LOG = telemetry.logger(__name__)
-#: What is parked on sight, by the reason that an operator sees.
-_REASONS: dict[type[Exception], str] = {
-    Conflict: "conflict",
-    BlobCorrupt: "payload-corrupt",
-    SettingsInvalid: "channel-unknown",
-}
-_WRITTEN = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,8 @@ class LabReportFlow:
         clock: aware now.
         metrics: what is counted and timed; None counts nothing.
         max_attempts: attempts at one message before it is parked.
+        extracting: channels whose documents are to be read, by a workflow of its own that nothing here
+            waits for (`flows.extract`).
     """
 
     database: Database
@@ -69,6 +64,7 @@ class LabReportFlow:
     responsible: Organization | None = None
     metrics: telemetry.Metrics | None = None
     max_attempts: int = 8
+    extracting: frozenset[str] = frozenset()
 
     def process(self, message_id: str) -> Later | None:
         """Process one stored message; what it returns says when to try again."""
@@ -120,7 +116,12 @@ class LabReportFlow:
         if conversion.written is None:
             state, reason = _refusal(conversion)
         else:
-            outcomes = self._write(connection, message, conversion.written.entries, now)
+            scribe = Scribe(
+                connection=connection, results=self.results, message_id=message.id, now=now, actor=ACTOR
+            )
+            outcomes = scribe.write(conversion.written.entries)
+            if conversion.has_documents and message.channel in self.extracting:
+                extractions.want(connection, message)
             line["written"] = [
                 {"reference": f"{each.reference}/_history/{each.version}", "outcome": each.outcome.value}
                 for each in outcomes
@@ -131,37 +132,10 @@ class LabReportFlow:
         messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason, fatal))
         return outcomes
 
-    def _write(
-        self, connection: Transaction, message: StoredMessage, entries: Sequence[Entry], now: datetime
-    ) -> tuple[WriteOutcome, ...]:
-        provenance = [entry for entry in entries if entry.resource["resourceType"] == "Provenance"]
-        facts = [entry for entry in entries if entry.resource["resourceType"] != "Provenance"]
-        outcomes = self.results.write(connection, facts, message_id=message.id, now=now)
-        # A version that was not written, because a higher one stands, does not come from this message.
-        stale = {each.reference for each in outcomes if each.outcome not in _WRITTEN}
-        kept = [target for entry in provenance if (target := _without(entry, stale))]
-        outcomes += self.results.write(connection, kept, message_id=message.id, now=now)
-        at = Moment(utc_text(now))
-        audit.append(
-            connection,
-            *(
-                AuditEvent(
-                    kind=f"result.{each.outcome.value}",
-                    at=at,
-                    actor=ACTOR,
-                    message_id=message.id,
-                    resource=f"{each.reference}/_history/{each.version}",
-                )
-                for each in outcomes
-                if each.outcome in {Outcome.CREATED, Outcome.UPDATED, Outcome.STALE}
-            ),
-        )
-        return outcomes
-
     def _give_up(self, message: StoredMessage, error: Exception) -> Later | None:
         known = isinstance(error, WardwireError)
         verdict = retry.verdict(error)
-        reason = _REASONS.get(type(error), "store-unavailable" if verdict is Attempt.RETRY else "unexpected")
+        reason = retry.reason(error)
         _LOG.warning(
             "message.attempt_failed",
             message_id=message.id,
@@ -185,9 +159,3 @@ def _refusal(conversion: Conversion) -> tuple[MessageState, str]:
     if worst.hl7_error in {"200", "201"}:
         return MessageState.PROCESSED, "kept-not-supported"
     return MessageState.PARKED, "unreadable"
-
-
-def _without(entry: Entry, stale: set[str]) -> Entry | None:
-    """The Provenance without targets that were not written; None when none is left."""
-    targets = [target for target in entry.resource["target"] if target["reference"] not in stale]
-    return replace(entry, resource={**entry.resource, "target": targets}) if targets else None

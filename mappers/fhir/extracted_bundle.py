@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mappers.domain.extraction import Draft, Extracted, Method
@@ -29,6 +28,7 @@ from mappers.fhir.extracted_provenance import Reading
 from mappers.fhir.filing import Filing
 from mappers.fhir.result_bundle import Entry, WrittenBundle
 from mappers.fhir.review_task import Asked
+from mappers.fhir.whose import Whose
 
 Node = dict[str, Any]
 
@@ -36,15 +36,6 @@ Node = dict[str, Any]
 #: a retraction as the last word of that rank, so that only a later reading brings them back.
 _DRAFT, _RETRACTED = 0, 3
 _RANK = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Whose:
-    """Whose document it was, as references; None or empty where the message does not say."""
-
-    patient: str | None = None
-    encounter: str | None = None
-    orders: tuple[str, ...] = ()
 
 
 def write(draft: Draft, *, reading: Reading, whose: Whose) -> WrittenBundle:

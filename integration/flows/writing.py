@@ -1,0 +1,67 @@
+"""Resources into the store with their audit records, in the transaction of whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from integration.store import audit
+from integration.store.database import Transaction
+from integration.store.ids import utc_text
+from integration.store.result_records import Outcome, WriteOutcome
+from integration.store.results import Results
+from mappers.domain.attribution import AuditEvent
+from mappers.domain.times import Moment
+from mappers.fhir.result_bundle import Entry
+
+_WRITTEN = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED})
+_TOLD = frozenset({Outcome.CREATED, Outcome.UPDATED, Outcome.STALE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scribe:
+    """Writes what comes of one message.
+
+    Attributes:
+        connection: the transaction of whoever asks.
+        now: aware.
+        actor: who writes, for the audit trail.
+    """
+
+    connection: Transaction
+    results: Results
+    message_id: str
+    now: datetime
+    actor: str
+
+    def write(self, entries: Sequence[Entry]) -> tuple[WriteOutcome, ...]:
+        """Write what may be written, and the Provenance of just that.
+
+        A version that was not written, because a higher one stands, does not come from this message, so that
+        no Provenance says so.
+        """
+        provenance = [entry for entry in entries if entry.resource["resourceType"] == "Provenance"]
+        facts = [entry for entry in entries if entry.resource["resourceType"] != "Provenance"]
+        outcomes = self._put(facts)
+        stale = {each.reference for each in outcomes if each.outcome not in _WRITTEN}
+        outcomes += self._put([target for entry in provenance if (target := _without(entry, stale))])
+        for each in outcomes:
+            if each.outcome in _TOLD:
+                self.tell(f"result.{each.outcome.value}", f"{each.reference}/_history/{each.version}")
+        return outcomes
+
+    def tell(self, kind: str, resource: str) -> None:
+        """An audit record about a resource."""
+        at = Moment(utc_text(self.now))
+        event = AuditEvent(kind=kind, at=at, actor=self.actor, message_id=self.message_id, resource=resource)
+        audit.append(self.connection, event)
+
+    def _put(self, entries: Sequence[Entry]) -> tuple[WriteOutcome, ...]:
+        return self.results.write(self.connection, entries, message_id=self.message_id, now=self.now)
+
+
+def _without(entry: Entry, stale: set[str]) -> Entry | None:
+    """The Provenance without targets that were not written; None when none is left."""
+    targets = [target for target in entry.resource["target"] if target["reference"] not in stale]
+    return replace(entry, resource={**entry.resource, "target": targets}) if targets else None
