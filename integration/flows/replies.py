@@ -46,7 +46,7 @@ class Clerk:
     """Writes replies. Remembers the text of the second that it last wrote."""
 
     def __init__(self) -> None:
-        self._second = ("", Moment("2000"))
+        self._second = (0, Moment("1970-01-01T00:00:00Z"))
 
     def reply(self, settled: Settled, at: Situation) -> Reply:
         """The answer to one message."""
@@ -73,9 +73,10 @@ class Clerk:
 
     def moment(self, now: datetime) -> Moment:
         """Now, to the second, as answers state it."""
-        text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if self._second[0] != text:
-            self._second = (text, Moment(text))
+        second = int(now.timestamp())
+        if self._second[0] != second:
+            text = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            self._second = (second, Moment(text))
         return self._second[1]
 
     def _acknowledgement(self, seen: Seen, receipt: Receipt, level: Level, now: datetime) -> bytes:

@@ -36,6 +36,8 @@ _ACCEPT: Final = {Verdict.ACCEPTED: "CA", Verdict.ERROR: "CE", Verdict.REJECTED:
 #: MSH-7 and 8, and MSH-13 to 17, say nothing that an answer repeats.
 _NOT_ECHOED: Final = (7, 8, 13, 14, 15, 16, 17)
 _LAST_ECHOED: Final = 18
+#: What an answer repeats in its header: to whom as from whom, from whom as to whom, MSH-9, 11, 12, 18.
+_ECHOED: Final = (5, 6, 3, 4, 9, 11, 12, 18)
 _SPARE: Final = "^~\\&!$*%:;"
 _VERSION: Final = re.compile(r"2(?:\.[0-9A-Za-z]{1,3}){0,3}")
 _PROCESSING: Final = re.compile(r"[PTD]([^A-Za-z0-9][ARITN])?")
@@ -80,36 +82,33 @@ def address(peek: Peek) -> str:
 def _write(peek: Peek, ack: Ack, now: Moment) -> bytes:
     delimiters = complete(peek.delimiters)
     bar = delimiters.field
-    version = _version(peek.version, delimiters.component)
-    header = bar.join(
-        (
-            "MSH",
-            delimiters.encoding_characters,
-            echo(peek.receiving_application),
-            echo(peek.receiving_facility),
-            echo(peek.sending_application),
-            echo(peek.sending_facility),
-            date_time(now),
-            "",
-            _message_type(peek.message_type[:_ECHO_LIMIT], version, delimiters.component),
-            ack.control_id,
-            _processing_id(peek.processing_id),
-            version,
-        )
-    )
-    character_set = _character_set(peek.character_set[:_ECHO_LIMIT], delimiters.repetition)
-    original = ack.level is Level.ORIGINAL
-    if not original:
-        # MSH-15 and 16 of an answer in enhanced mode: nobody acknowledges an acknowledgement.
-        header += f"{bar * 3}NE{bar}NE"
-    if character_set:
-        header += bar * (6 if original else 2) + character_set
+    echoed = tuple([peek.header(n)[:_ECHO_LIMIT] for n in _ECHOED])
+    version, before, behind = _header(delimiters, echoed, now.text, original=ack.level is Level.ORIGINAL)
     code = _ACCEPT[ack.verdict] if ack.level is Level.ACCEPT else ack.verdict.value
-    answer = f"{header}\rMSA{bar}{code}{bar}{echo(peek.control_id)}"
+    answer = f"{before}{ack.control_id}{behind}\rMSA{bar}{code}{bar}{echo(peek.control_id)}"
     end = _errors(ack.issues, version, delimiters) if ack.issues else ""
     if ack.expected_sequence_number is not None:
         end = _numbered(end, ack.expected_sequence_number, bar)
     return f"{answer}{end}\r".encode("latin-1", "replace")
+
+
+@lru_cache(maxsize=256)
+def _header(
+    delimiters: Delimiters, echoed: tuple[str, ...], now: str, *, original: bool
+) -> tuple[str, str, str]:
+    """MSH-12, and MSH before and behind MSH-10: one sender's answers within a second have it in common."""
+    bar, component = delimiters.field, delimiters.component
+    *names, message_type, processing_id, sent_version, sent_character_set = echoed
+    version = _version(sent_version, component)
+    character_set = _character_set(sent_character_set, delimiters.repetition)
+    before = ("MSH", delimiters.encoding_characters, *map(echo, names), date_time(Moment(now)), "")
+    behind = f"{bar}{_processing_id(processing_id)}{bar}{version}"
+    if not original:
+        # MSH-15 and 16 of an answer in enhanced mode: nobody acknowledges an acknowledgement.
+        behind += f"{bar * 3}NE{bar}NE"
+    if character_set:
+        behind += bar * (6 if original else 2) + character_set
+    return version, bar.join((*before, _message_type(message_type, version, component), "")), behind
 
 
 def _numbered(end: str, expected: int, bar: str) -> str:
@@ -137,26 +136,22 @@ def complete(delimiters: Delimiters) -> Delimiters:
     return replace(delimiters, **found)
 
 
-@lru_cache(maxsize=256)
 def _version(text: str, component: str) -> str:
     """MSH-12.1 where it looks like a version, known or not."""
     version = text.split(component, 1)[0].strip()
     return version if _VERSION.fullmatch(version) else VERSION
 
 
-@lru_cache(maxsize=64)
 def _processing_id(text: str) -> str:
     return text if _PROCESSING.fullmatch(text) else PROCESSING_ID
 
 
-@lru_cache(maxsize=256)
 def _character_set(text: str, repetition: str) -> str:
     """MSH-18 as sent, for what is echoed is in it and the rest is ASCII; empty where it is no known set."""
     names = text.split(repetition)
     return text if all(not name.strip() or tables.codec(name) for name in names) else ""
 
 
-@lru_cache(maxsize=256)
 def _message_type(text: str, version: str, component: str) -> str:
     """MSH-9 in the form of the version: `ACK`, from 2.3 with the trigger, from 2.3.1 with the structure."""
     parts = text.split(component)

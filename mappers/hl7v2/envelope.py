@@ -141,8 +141,10 @@ class Peek:
     @property
     def has_acknowledgement(self) -> bool:
         """Whether an MSA is among the first segments: the message answers another one."""
-        separator = self.delimiters.field.encode("ascii")
         stop = self.start + _HEAD
+        if self._raw.find(b"MSA", self.start, stop) < 0:
+            return False
+        separator = self.delimiters.field.encode("ascii")
         if self._raw.find(b"\rMSA" + separator, self.start, stop) >= 0:
             return True
         return self._raw.find(b"\nMSA" + separator, self.start, stop) >= 0
