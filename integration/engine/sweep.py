@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from integration.engine.dispatcher import Plan
 from integration.errors import Conflict, NotFound
-from integration.flows.ports import UNFINISHED, Engine
+from integration.flows.ports import UNFINISHED, Engine, Swept
 from integration.states import MessageState
 from integration.store.records import Undispatched
 from integration.telemetry import logger
@@ -49,8 +49,15 @@ class Pending(Protocol):
 class Sweeper:
     """Sweeps the engine, then compares it with the store. `tick` is to be called by a `Loop`."""
 
-    def __init__(
-        self, inbox: Pending, engine: Engine, job_of: Plan, *, workflow: str, clock: Callable[[], datetime]
+    def __init__(  # noqa: PLR0913 - its parts
+        self,
+        inbox: Pending,
+        engine: Engine,
+        job_of: Plan,
+        *,
+        workflow: str,
+        clock: Callable[[], datetime],
+        beside: Sequence[Sweeper] = (),
     ) -> None:
         """Remember the parts.
 
@@ -60,12 +67,14 @@ class Sweeper:
             job_of: as for the dispatcher.
             workflow: the workflow that `job_of` names.
             clock: the present moment, aware.
+            beside: of other workflows of the same engine, which this one sweeps for them too.
         """
         self._inbox = inbox
         self._engine = engine
         self._job_of = job_of
         self._workflow = workflow
         self._clock = clock
+        self._beside = tuple(beside)
         self._ended: set[tuple[str, int]] = set()
 
     def tick(self) -> float:
@@ -75,13 +84,22 @@ class Sweeper:
             StoreUnavailable: the store or the engine's database; try again.
         """
         swept = self._engine.sweep()
+        if swept.resumed:
+            _LOG.warning("sweep.resumed", count=swept.resumed)
+        for each in (self, *self._beside):
+            each.mend(swept)
+        return EVERY_S
+
+    def mend(self, swept: Swept) -> None:
+        """Park what the engine parked, then compare with the store; for one workflow.
+
+        Args:
+            swept: what the engine mended; it tells of each parked run once.
+        """
         for run in swept.parked:
             if run.workflow == self._workflow:
                 self._park(run.subject_id, CRASHED_WORKER)
-        if swept.resumed:
-            _LOG.warning("sweep.resumed", count=swept.resumed)
         self._compare()
-        return EVERY_S
 
     def _compare(self) -> None:
         """Compare every message that should be under way with what the engine has of it."""

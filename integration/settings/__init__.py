@@ -5,6 +5,7 @@ One `wardwire.toml`, overridden by `WARDWIRE_*` with `__` for nesting:
 one MLLP channel on loopback, results in the embedded store, readable at `/fhir`.
 """
 
+from integration.settings.destinations import ClientTlsSettings, DestinationSettings, RouteSettings
 from integration.settings.environment import environment_of_child, metrics_folder, share_metrics
 from integration.settings.loading import Settings, load, refuse_unsafe
 from integration.settings.models import InferenceSettings, ModelSettings
@@ -21,10 +22,13 @@ from integration.settings.sections import (
 
 __all__ = [
     "ChannelSettings",
+    "ClientTlsSettings",
+    "DestinationSettings",
     "FolderSettings",
     "InferenceSettings",
     "MllpSettings",
     "ModelSettings",
+    "RouteSettings",
     "Settings",
     "StoreSettings",
     "TlsSettings",

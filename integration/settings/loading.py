@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from integration.errors import SettingsInvalid
+from integration.settings.destinations import DestinationSettings, Name, RouteSettings
 from integration.settings.models import InferenceSettings, ModelSettings
 from integration.settings.sections import (
     AuditSettings,
@@ -54,6 +55,12 @@ class Settings(BaseSettings):
     inference: InferenceSettings = Field(default=InferenceSettings(), description="Reading documents.")
     models: dict[str, ModelSettings] = Field(default={}, description="Models by name.")
     folders: dict[str, FolderSettings] = Field(default={}, description="Watched folders by name.")
+    destinations: dict[Name, DestinationSettings] = Field(
+        default={}, description="Places that results are sent to, by name."
+    )
+    routes: tuple[RouteSettings, ...] = Field(
+        default=(), description="Ways to destinations, before those that channels name."
+    )
 
     @field_validator("channels")
     @classmethod
@@ -76,6 +83,19 @@ class Settings(BaseSettings):
         for name, channel in self.channels.items():
             if channel.application_acks not in {"return", "never"}:
                 raise ValueError(f'channels.{name}.application_acks is neither "return" nor "never"')
+        return self
+
+    @model_validator(mode="after")
+    def _ways(self) -> Settings:
+        for number, route in enumerate(self.routes, start=1):
+            if route.channel is not None and route.channel not in self.channels:
+                raise ValueError(f"routes[{number}].channel names no channel; add [channels.{route.channel}]")
+        ways = {f"channels.{name}": channel.destinations for name, channel in self.channels.items()}
+        ways |= {f"routes[{number}]": route.destinations for number, route in enumerate(self.routes, start=1)}
+        for place, names in ways.items():
+            for name in names:
+                if name not in self.destinations:
+                    raise ValueError(f"{place} names no destination; add [destinations.{name}]")
         return self
 
     @classmethod
@@ -185,6 +205,15 @@ def _unsafe(settings: Settings) -> Iterator[str]:
             f"mllp.{name}: listening on {listener.host} without TLS is refused; set mllp.{name}.tls"
             f'.certificate and .key, or mllp.{name}.plaintext = "accepted" if the network itself is protected'
         )
+    for name, destination in settings.destinations.items():
+        if destination.kind != "mllp" or is_loopback(destination.host):
+            continue
+        if not (destination.tls.enabled or destination.plaintext == "accepted"):
+            yield (
+                f"destinations.{name}: sending to {destination.host} without TLS is refused; set"
+                f' destinations.{name}.tls.enabled = true, or destinations.{name}.plaintext = "accepted" if'
+                " the network itself is protected"
+            )
     web = settings.web
     if not is_loopback(web.host):
         if not (web.tls.certificate or web.behind_proxy):

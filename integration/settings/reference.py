@@ -15,7 +15,10 @@ REQUIRED = "…"
 
 
 def describe() -> Iterator[tuple[str, str, str, str]]:
-    """Every setting as (dotted name, type, default, description); `*` stands for a name of your choice."""
+    """Every setting as (dotted name, type, default, description).
+
+    `*` stands for a name of your choice, `[]` for one table of a list.
+    """
     yield from _describe(Settings, "")
 
 
@@ -23,9 +26,9 @@ def _describe(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, s
     # Plain settings first: TOML would read a setting after a sub-table as part of it.
     fields = sorted(model.model_fields.items(), key=lambda item: _section(item[1].annotation)[0] is not None)
     for name, field in fields:
-        section, starred = _section(field.annotation)
+        section, many = _section(field.annotation)
         if section is not None:
-            yield from _describe(section, f"{prefix}{name}.{'*.' if starred else ''}")
+            yield from _describe(section, f"{prefix}{name}{many}.")
             continue
         default = field.default.as_posix() if isinstance(field.default, Path) else field.default
         if field.is_required():
@@ -34,23 +37,24 @@ def _describe(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, s
         yield f"{prefix}{name}", kind, repr(default), field.description or ""
 
 
-def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+def _section(annotation: Any) -> tuple[type[BaseModel] | None, str]:
+    """The table that a setting is, and what follows its name where there may be many of it."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation, False
-    if get_origin(annotation) is dict:
-        inner = get_args(annotation)[1]
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            return inner, True
-    return None, False
+        return annotation, ""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    for kind, place, many in ((dict, 1, ".*"), (tuple, 0, "[]")):
+        if origin is kind and isinstance(inner[place], type) and issubclass(inner[place], BaseModel):
+            return inner[place], many
+    return None, ""
 
 
 def _absent(model: type[BaseModel], prefix: str) -> Iterator[str]:
     """Tables that there are none of by default."""
     for name, field in model.model_fields.items():
-        section, starred = _section(field.annotation)
+        section, many = _section(field.annotation)
         if section is not None:
-            inner = f"{prefix}{name}{'.*' if starred else ''}"
-            if starred and not field.default:
+            inner = f"{prefix}{name}{many}"
+            if many and not field.default:
                 yield inner
             yield from _absent(section, f"{inner}.")
 
@@ -67,7 +71,8 @@ def example_toml() -> str:
         if head != table:
             table = head
             shown = "NAME".join(head.rsplit("*", 1)) if comment else head
-            lines += ["", f"{comment}[{shown.replace('*', 'default')}]"]
+            title = f"[[{shown[:-2]}]]" if shown.endswith("[]") else f"[{shown.replace('*', 'default')}]"
+            lines += ["", f"{comment}{title}"]
         lines.append(f"# {description}")
         lines.append(f"{comment or '# '}{leaf} = {_toml(default)}")
     return "\n".join(lines) + "\n"

@@ -254,6 +254,9 @@ class ChannelSettings(Section):
     analyte_codes: dict[str, str] = Field(
         default={}, description="Name of a test as a document prints it to LOINC, before the shipped table."
     )
+    destinations: tuple[str, ...] = Field(
+        default=(), description="Destinations that its results go to, unless a route says otherwise."
+    )
     application_acks: str = Field(
         default="return",
         description="Where application acknowledgements of enhanced mode (MSH-16) go: 'return' is the "

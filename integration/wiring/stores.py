@@ -17,6 +17,7 @@ from integration.store.database import Database
 from integration.store.inbox import Inbox, InboxLimits
 from integration.store.keys import Keys
 from integration.store.migrations import HEAD, installed
+from integration.store.outbox import Outbox
 from integration.store.results import Results
 from mappers.domain.attribution import Software
 
@@ -39,6 +40,7 @@ class Store:
     keys: Keys
     blobs: Blobs
     inbox: Inbox
+    outbox: Outbox
     results: Results
     audit: Audit
 
@@ -60,6 +62,7 @@ def open_store(settings: Settings) -> Store:
         keys=keys,
         blobs=blobs,
         inbox=Inbox(database, blobs, keys, clock=now, limits=limits),
+        outbox=Outbox(database, blobs, keys, clock=now, inline_bytes=settings.store.inline_bytes),
         results=Results(keys),
         audit=Audit(database, keys, now),
     )

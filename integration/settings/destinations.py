@@ -1,0 +1,99 @@
+"""Settings of what leaves: destinations and the routes to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from integration.settings.sections import Section
+
+#: A name that becomes part of a queue's name.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Version = Literal["2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.7.1", "2.8", "2.8.1", "2.8.2"]
+
+
+class ClientTlsSettings(Section):
+    """TLS towards a destination."""
+
+    enabled: bool = Field(default=False, description="Connect with TLS and verify the destination's name.")
+    ca: Path | None = Field(
+        default=None, description="PEM file with the authorities to trust; else those of the system."
+    )
+    certificate: Path | None = Field(
+        default=None, description="PEM file with Wardwire's own certificate chain, for mutual TLS."
+    )
+    key: Path | None = Field(default=None, description="PEM file with that certificate's private key.")
+    server_name: str | None = Field(
+        default=None, description="Name that the destination's certificate bears, where it is not `host`."
+    )
+
+
+class DestinationSettings(Section):
+    """One place that results are sent to."""
+
+    kind: Literal["mllp", "folder"] = Field(
+        default="mllp", description="How it is reached: over MLLP, or as files in a folder."
+    )
+    host: str = Field(default="127.0.0.1", description="Name or address of an MLLP receiver.")
+    port: int = Field(default=2575, ge=1, le=65535, description="Port of an MLLP receiver.")
+    plaintext: Literal["refused", "accepted"] = Field(
+        default="refused", description="Sending off loopback without TLS must be accepted in writing here."
+    )
+    tls: ClientTlsSettings = Field(default=ClientTlsSettings(), description="TLS towards it.")
+    connections: int = Field(
+        default=1, ge=1, le=64, description="Connections at once; with more, only each patient's order holds."
+    )
+    connect_seconds: float = Field(default=10.0, gt=0, description="Time to connect, TLS included.")
+    answer_seconds: float = Field(
+        default=30.0, gt=0, description="Time to wait for an acknowledgement; then the message is sent again."
+    )
+    path: Path | None = Field(default=None, description="Folder that files are written to; made if missing.")
+    message: Literal["ORU_R01", "MDM_T02"] = Field(
+        default="ORU_R01", description="What results are written as: discrete results, or documents."
+    )
+    version: Version = Field(default="2.5.1", description="HL7 version to write (MSH-12).")
+    character_set: str = Field(
+        default="UNICODE UTF-8", description="Table 0211 code of the character set to write (MSH-18)."
+    )
+    unencodable: Literal["refuse", "escape"] = Field(
+        default="refuse",
+        description="A character that the set lacks: park the delivery, or write its UTF-8 bytes as hex.",
+    )
+    delimiters: str = Field(
+        default="|^~\\&", min_length=5, max_length=6, description="MSH-1 and MSH-2 in one text."
+    )
+    sending_application: str = Field(default="WARDWIRE", description="MSH-3, components joined by ^.")
+    sending_facility: str | None = Field(
+        default=None, description="MSH-4; else the facility that the results came from."
+    )
+    receiving_application: str = Field(default="", description="MSH-5, components joined by ^.")
+    receiving_facility: str = Field(default="", description="MSH-6, components joined by ^.")
+    drafts: Literal["hold", "send"] = Field(
+        default="hold", description="Drafts of ours that nobody signed: hold them, or send as preliminary."
+    )
+    max_rejections: int = Field(
+        default=8, ge=1, description="AR answers to one message before it is parked for a human."
+    )
+    give_up_hours: float = Field(
+        default=168.0, gt=0, description="Hours without success after which a message is parked."
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> DestinationSettings:
+        if self.kind == "folder" and self.path is None:
+            raise ValueError('a destination of kind "folder" needs a path')
+        return self
+
+
+class RouteSettings(Section):
+    """Where the results of some messages go; the first route that covers a message decides."""
+
+    channel: str | None = Field(default=None, description="Messages of this channel; else of any.")
+    message_type: str | None = Field(
+        default=None, description="Messages of this type, ORU or with its trigger ORU^R01; else of any."
+    )
+    destinations: tuple[str, ...] = Field(
+        default=(), description="Destinations that the results go to; none keeps them here."
+    )
