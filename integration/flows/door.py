@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -79,17 +79,18 @@ class Situation(NamedTuple):
     way: Way
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A message at the door.
 
     Attributes:
         peek: its envelope; None when it has none.
+        owed: to its sender, if the store decides no other than the door.
         headers: FHS and BHS above it.
     """
 
     peek: tokens.Peek | None
     arrival: Arrival
+    owed: Answering
     headers: tuple[bytes, ...] = ()
 
 
@@ -101,7 +102,7 @@ def look(raw: bytes, at: Situation) -> Seen:
     except Refused as refusal:
         return _refused(raw, at, None, (refusal.issue,))
     verdict, issues = judge(raw, peek, terms, charset=at.way.charset)
-    accepted = verdict is Verdict.ACCEPTED
+    owed = owing(peek, verdict, terms)
     component = peek.delimiters.component or "^"
     return Seen(
         peek,
@@ -120,9 +121,10 @@ def look(raw: bytes, at: Situation) -> Seen:
             verdict=verdict,
             issues=issues,
             same_id=terms.same_id,
-            owed=_owed(peek, terms, at.way) if accepted else None,
+            owed=_later(peek, owed, at),
             sequence_number=_number(peek) if terms.sequence_numbers else None,
         ),
+        owed,
     )
 
 
@@ -138,7 +140,7 @@ def refuse_whole(raw: bytes, at: Situation, *, header: bytes | None, issues: tup
     if header is None:
         return _refused(raw, at, None, issues)
     seen = _refused(raw, at, batch_ack.envelope(header), issues)
-    return replace(seen, headers=(header,))
+    return seen._replace(headers=(header,))
 
 
 def judge(
@@ -200,12 +202,11 @@ def _number(peek: tokens.Peek) -> int | None:
     return int(text) if _SEQUENCE_NUMBER.fullmatch(text) else None
 
 
-def _owed(peek: tokens.Peek, terms: Terms, way: Way) -> Owed | None:
-    """The application acknowledgement to remember; original mode costs a look at two fields."""
-    later = owing(peek, Verdict.ACCEPTED, terms).later
-    if later is Condition.NEVER or not goes_later(terms, way):
+def _later(peek: tokens.Peek, owed: Answering, at: Situation) -> Owed | None:
+    """The application acknowledgement to remember."""
+    if owed.later is Condition.NEVER or not goes_later(at.terms, at.way):
         return None
-    return Owed(later.value, terms.application_acks, ack.address(peek))
+    return Owed(owed.later.value, at.terms.application_acks, ack.address(peek))
 
 
 def owing(peek: tokens.Peek | None, verdict: Verdict, terms: Terms) -> Answering:
@@ -241,6 +242,7 @@ def _refused(raw: bytes, at: Situation, peek: tokens.Peek | None, issues: tuple[
             issues=issues,
             same_id=at.terms.same_id,
         ),
+        owing(peek, Verdict.ERROR, at.terms),
     )
 
 

@@ -30,7 +30,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from integration.flows.door import MLLP, WHOLE, Seen, Situation, Terms, Way, look, owing, refuse_whole
@@ -151,4 +150,4 @@ def _parts(raw: bytes, batch: Mapped[tuple[BatchedMessage, ...]], at: Situation)
         return
     for start in range(0, len(batch.value), _TOGETHER):
         part = batch.value[start : start + _TOGETHER]
-        yield [replace(look(message.content, at), headers=message.headers) for message in part]
+        yield [look(message.content, at)._replace(headers=message.headers) for message in part]

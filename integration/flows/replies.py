@@ -6,9 +6,9 @@ Applies the table of `mappers.hl7v2.ack_mode` to receipts; what is owed later is
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from integration.flows.door import Seen, Situation, Terms, goes_later, owing
 from integration.store.acknowledgements import RETURN
@@ -19,8 +19,7 @@ from mappers.hl7v2 import ack, batch_ack
 from mappers.hl7v2.ack_mode import Answering, Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer to a frame, a file or a request.
 
     Attributes:
@@ -30,8 +29,8 @@ class Reply:
     """
 
     payload: bytes | None
-    receipts: tuple[Receipt, ...] = field(default=())
-    awaiting: tuple[str, ...] = field(default=())
+    receipts: tuple[Receipt, ...] = ()
+    awaiting: tuple[str, ...] = ()
 
     @property
     def refused(self) -> bool:
@@ -106,7 +105,9 @@ def _owed(seen: Seen, receipt: Receipt, at: Situation) -> Answering:
     Where an application acknowledgement has no way to go later (a file, a request), one that would be sent
     for success is given at once, in the sense of original mode, unless an accept acknowledgement is.
     """
-    owed = owing(seen.peek, receipt.verdict, at.terms)
+    owed = seen.owed
+    if receipt.verdict is not seen.arrival.verdict:
+        owed = owing(seen.peek, receipt.verdict, at.terms)
     if owed.later is Condition.NEVER or goes_later(at.terms, at.way):
         return owed
     at_once = owed.now

@@ -17,8 +17,6 @@ A message that is not accepted leaves the link where it was, and MSA-4 says what
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sqlalchemy import Connection
 
 from integration.states import MessageState
@@ -68,7 +66,7 @@ class Links:
         if number == last + 1:
             return prepared
         issues = (*prepared.arrival.issues, _GAP if number > last else _OLD)
-        return prepared._replace(arrival=replace(prepared.arrival, verdict=Verdict.REJECTED, issues=issues))
+        return prepared._replace(arrival=prepared.arrival._replace(verdict=Verdict.REJECTED, issues=issues))
 
     def after(self, prepared: Prepared, decision: Decision) -> Decision:
         """The decision with MSA-4; the link moves on with what was accepted."""
@@ -84,7 +82,7 @@ class Links:
         if accepted and number == RESYNCHRONIZE:
             self._move(prepared, None)
         expected = number if new and number > START else self._expected(prepared)
-        return decision._replace(receipt=replace(decision.receipt, expected_sequence_number=expected))
+        return decision._replace(receipt=decision.receipt._replace(expected_sequence_number=expected))
 
     def save(self) -> None:
         """Write what has moved."""
