@@ -48,6 +48,8 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(health.blueprint(services))
     app.register_blueprint(metrics.blueprint(services))
     app.register_blueprint(pages.blueprint(services))
+    for door in services.doors:
+        app.register_blueprint(door)
     _bracket_requests(app, services)
     app.register_error_handler(HTTPException, _on_http_error)
     app.register_error_handler(WardwireError, _on_named_error)
@@ -140,7 +142,10 @@ def _on_named_error(error: WardwireError) -> Response:
 
 
 def _error(status: int, text: str | None = None) -> Response:
-    """An error in the form of its place: OperationOutcome under /fhir, a page elsewhere."""
+    """An error in the form of its place: OperationOutcome under /fhir, a line under /hl7, else a page."""
+    if request.path.startswith("/hl7/"):
+        words = text or HTTPStatus(status).phrase
+        return Response(f"{words}\n", status=status, content_type="text/plain; charset=utf-8")
     if request.path == "/fhir" or request.path.startswith("/fhir/"):
         return fhir_answers.outcome(status, text)
     return pages.error(status, text)

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from flask import Blueprint
 from prometheus_client import CollectorRegistry
 
 from integration.states import MessageState
@@ -63,6 +64,7 @@ class Services:
         tokens: demanded of every caller when there are any; else only this machine may call.
         behind_proxy: trust X-Forwarded-* of one proxy.
         max_body_bytes: longer requests get 413.
+        doors: routes by which messages come in, from `transports`.
     """
 
     database: Database
@@ -79,6 +81,7 @@ class Services:
     tokens: tuple[Token, ...] = field(default=())
     behind_proxy: bool = False
     max_body_bytes: int = 32 * 2**20
+    doors: tuple[Blueprint, ...] = field(default=())
 
     @property
     def fhir_base(self) -> str:

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from integration import settings as configuration
 from integration import telemetry
 from integration.errors import SettingsInvalid
+from integration.flows.intake import Intake
 from integration.settings import Settings
 from integration.store import heartbeats
 from integration.store.migrations import HEAD, installed
@@ -22,9 +23,10 @@ from integration.web.auth import Token, read_tokens
 from integration.web.services import Check, Services
 from integration.wiring import stores
 from integration.wiring.stores import Store
+from integration.wiring.terms import build_terms
 
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Blueprint, Flask
 
 #: How old a heartbeat and a waiting message may be before /readyz says "degraded".
 _PATIENCE = timedelta(seconds=60)
@@ -58,8 +60,19 @@ def build_application(settings: Settings) -> Flask:
             tokens=_tokens(settings),
             behind_proxy=settings.web.behind_proxy,
             max_body_bytes=settings.web.max_body_bytes,
+            doors=(_hl7_over_http(settings, store),),
         )
     )
+
+
+def _hl7_over_http(settings: Settings, store: Store) -> Blueprint:
+    from flask import g
+
+    from integration.transports import hl7_http
+
+    terms = build_terms(settings)
+    intake = Intake(store.inbox, terms, clock=stores.now)
+    return hl7_http.blueprint(intake, frozenset(terms), caller=lambda: str(g.actor))
 
 
 def _tokens(settings: Settings) -> tuple[Token, ...]:
