@@ -35,13 +35,13 @@ class ModelSettings(Section):
     model: str = Field(
         description="Id on a hub, or a local folder; for scripted a JSON file: answers, used in turn."
     )
-    revision: str | None = Field(
-        default=None, description="Commit or tag to load; else what the folder holds."
+    revision: str = Field(
+        default="main", description="Commit, tag or branch to load, where `model` is an id."
     )
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto", description="Number format of the weights."
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Number format of the weights."
     )
-    device: str = Field(default="auto", description="Where it runs: auto, cpu, cuda, cuda:1.")
+    device: str = Field(default="cpu", description="Where it runs: cpu, cuda, cuda:1.")
 
     @property
     def folder(self) -> Path | None:
