@@ -13,11 +13,11 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
   "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
   && { command -v "$$python"; break; }; done)
 
-# Packages installed before all others. A pinned CPU build of torch belongs here as soon as a target
-# needs a model: resolved together with the rest, pip takes a CUDA build of several gigabytes.
-FIRST :=
-# Extras of the distribution that the tests need.
-EXTRAS := postgres
+# Installed before what needs it: resolved together with the rest, pip would take a CUDA build of torch.
+FIRST := torch==2.13.0
+# Extras of the distribution: what the demo needs, and what the tests need.
+DEMO_EXTRAS := documents
+EXTRAS := postgres,documents,models
 
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 INSTALL := $(PIP) install --constraint deploy/constraints.txt
@@ -69,11 +69,11 @@ $(BIN)/python:
 $(ENGINE): $(BIN)/python $(PINS)
 	@echo "installing Wardwire into $(VENV); the first time this takes about a minute"
 	@$(PIP) install 'pip>=25.1'
-	@$(if $(FIRST),$(INSTALL) $(FIRST))
-	@$(INSTALL) --editable .
+	@$(INSTALL) --editable '.[$(DEMO_EXTRAS)]'
 	@touch $@
 
 $(TOOLS): $(ENGINE)
-	@echo "installing the tools for tests and checks"
+	@echo "installing the tools for tests and checks, and a CPU build of torch"
+	@$(INSTALL) $(FIRST)
 	@$(INSTALL) --editable '.[$(EXTRAS)]' --group test --group lint
 	@touch $@
