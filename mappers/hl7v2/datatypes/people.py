@@ -19,6 +19,8 @@ from mappers.hl7v2.datatypes import codes, identifiers, times
 from mappers.hl7v2.elements import Element
 
 _DIGITS: Final = re.compile(r"[\d+-]{4,}", re.ASCII)
+#: TN, the form of XTN.1 before v2.7: `+1 (999)999-9999 X999`; digits and what people write between them.
+_TELEPHONE: Final = re.compile(r"\+?[\d ()./-]{5,}(?: ?[xX] ?\d+)?", re.ASCII)
 
 
 def xpn(element: Element) -> PersonName | None:
@@ -103,7 +105,8 @@ def xad(element: Element) -> Address | None:
 def xtn(element: Element, *, use: str | None = None) -> tuple[ContactPoint, ...]:
     """A telephone number, a mail address, or both, which one repetition may hold.
 
-    The number is XTN.12, else XTN.5 to XTN.8, else XTN.1.
+    The number is XTN.12, else XTN.5 to XTN.8, else XTN.1: a telephone number where it looks like one and
+    XTN.2 and XTN.3 do not say what else it is.
 
     Args:
         element: the field's repetition.
@@ -120,6 +123,8 @@ def xtn(element: Element, *, use: str | None = None) -> tuple[ContactPoint, ...]
     use = own_use or (None if code else use)
     points = []
     if number is not None:
+        if system is None and not equipment and _TELEPHONE.fullmatch(number):
+            system = "phone"
         points.append(ContactPoint(number, "email" if "@" in number else system, use))
     if mail is not None:
         points.append(ContactPoint(mail, "email", use))
