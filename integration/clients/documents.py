@@ -1,7 +1,7 @@
 """Documents that a message points to, fetched by HTTP from hosts that are allowed by name, and from no other.
 
 A pointer is text that somebody sent: without these rules it could make Wardwire ask any server of the
-hospital for anything. Owns address checks and limits. Must not know messages, and never repeats a URL in an error.
+hospital for anything. Owns address checks and limits. Must not know messages; no error repeats a URL.
 
 | the pointer, or a redirect of it | then |
 |---|---|

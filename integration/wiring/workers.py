@@ -20,7 +20,7 @@ from integration.flows.lab_report import LabReportFlow
 from integration.flows.ports import Queue
 from integration.settings import Settings
 from integration.store import heartbeats
-from integration.wiring import stores
+from integration.wiring import extraction, stores
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
 
@@ -44,7 +44,7 @@ def build_engine(settings: Settings, *, on_death: Callable[[], None] = lambda: N
     return DbosEngine(
         settings.engine_url,
         executor=executor_name(settings),
-        queues=[Queue(MESSAGES, concurrency=width, prefetch=4 * width)],
+        queues=[Queue(MESSAGES, concurrency=width, prefetch=4 * width), extraction.queue(settings)],
         polling_s=settings.engine.polling_seconds,
         on_death=on_death,
     )
@@ -62,6 +62,7 @@ def build_flow(settings: Settings, store: Store) -> LabReportFlow:
         responsible=responsible(settings),
         metrics=telemetry.metrics(CollectorRegistry()),
         max_attempts=settings.engine.max_attempts,
+        extracting=extraction.extracting(settings),
     )
 
 
@@ -83,6 +84,7 @@ def serve_work(settings: Settings) -> int:
         signal.signal(number, lambda *_: stop.set())
     engine = build_engine(settings, on_death=on_death)
     engine.workflow(PROCESS, build_flow(settings, store).process)
+    engine.workflow(extraction.EXTRACT, extraction.build_flow(settings, store).extract)
     engine.start()
     loops = [Loop(name, tick, on_death) for name, tick in _ticks(settings, store, engine).items()]
     for loop in loops:
@@ -119,4 +121,5 @@ def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Ca
         "sweep": Sweeper(store.inbox, engine, job_of, workflow=PROCESS, clock=stores.now).tick,
         "heartbeat": beat,
         "checkpoint": checkpoint,
+        **extraction.ticks(store, engine),
     }

@@ -1,0 +1,58 @@
+"""The reading of documents as the work role runs it: its queue, its flow, what hands it over and mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from integration.engine.dispatcher import Dispatcher, plan
+from integration.engine.sweep import Sweeper
+from integration.flows.extract import ExtractFlow
+from integration.flows.filing_drafts import Cabinet
+from integration.flows.ports import Engine, Queue
+from integration.settings import Settings
+from integration.store.extractions import Extractions
+from integration.store.runs import Runs
+from integration.wiring import stores
+from integration.wiring.readers import LabReader, build_fetcher
+from integration.wiring.stores import Store
+from integration.wiring.terms import build_terms, responsible
+
+#: Their own queue: what a model host bears, apart from messages, which never wait for it.
+INFERENCE = "inference"
+EXTRACT = "extract"
+
+
+def queue(settings: Settings) -> Queue:
+    """The queue of readings."""
+    return Queue(INFERENCE, concurrency=settings.inference.concurrency)
+
+
+def extracting(settings: Settings) -> frozenset[str]:
+    """The channels whose documents are read."""
+    return frozenset(name for name, channel in settings.channels.items() if channel.extract_documents)
+
+
+def build_flow(settings: Settings, store: Store) -> ExtractFlow:
+    """The story of a message's documents."""
+    return ExtractFlow(
+        inbox=store.inbox,
+        cabinet=Cabinet(store.database, store.results),
+        readings=Extractions(store.database, clock=stores.now),
+        reader=LabReader(settings, memo=Runs(store.database, store.keys), clock=stores.now),
+        fetcher=build_fetcher(settings),
+        terms=build_terms(settings),
+        software=stores.software(),
+        clock=stores.now,
+        responsible=responsible(settings),
+        max_attempts=settings.inference.max_attempts,
+    )
+
+
+def ticks(store: Store, engine: Engine) -> dict[str, Callable[[], float]]:
+    """What the worker does for readings beside reading, each in a thread of its own."""
+    job_of = plan(INFERENCE, EXTRACT)
+    readings = Extractions(store.database, clock=stores.now)
+    return {
+        "extraction-dispatcher": Dispatcher(readings, engine, job_of, queue=INFERENCE).tick,
+        "extraction-sweep": Sweeper(readings, engine, job_of, workflow=EXTRACT, clock=stores.now).tick,
+    }
