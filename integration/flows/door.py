@@ -57,11 +57,13 @@ class Way:
         returns: something can be sent later by the way that the message came.
         many: messages may come together without the headers of a batch, as in files.
         charset: Python codec that the transport says the bytes are in; None says nothing.
+        unasked: a refusal is told even where MSH-15 and MSH-16 ask for silence: a person reads it.
     """
 
     returns: bool = False
     many: bool = True
     charset: str | None = None
+    unasked: bool = False
 
 
 #: One message or one batch in a block, over a connection that lasts.

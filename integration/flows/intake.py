@@ -35,7 +35,7 @@ from datetime import datetime
 from integration.flows.door import MLLP, WHOLE, Seen, Situation, Terms, Way, look, owing, refuse_whole
 from integration.flows.replies import Clerk, Reply, Settled
 from integration.store.inbox import Inbox
-from mappers.domain.acknowledgement import Ack, Verdict
+from mappers.domain.acknowledgement import Ack, Level, Verdict
 from mappers.domain.issues import Issue, IssueCode, Mapped, Refused, Severity
 from mappers.hl7v2 import ack, tokens
 from mappers.hl7v2.batches import BatchedMessage, is_batch, split_batch
@@ -104,7 +104,7 @@ class Intake:
             settled += zip(part, await asyncio.gather(*futures), strict=True)
         return self._clerk.reply_to_many(settled, at)
 
-    def refuse_oversize(self, head: bytes, *, channel: str, limit: int) -> bytes | None:
+    def refuse_oversize(self, head: bytes, *, channel: str, limit: int, way: Way = MLLP) -> bytes | None:
         """The answer to a message too long to be held, made from its first bytes alone; None for none.
 
         The one answer that no commit stands behind: its bytes were never here.
@@ -116,11 +116,11 @@ class Intake:
         except Refused:
             peek = None
         level = owing(peek, Verdict.ERROR, self._terms[channel]).now
-        if level is None:
+        if level is None and not way.unasked:
             return None
         now = self._clock()
         # No message id can name this answer; its second does.
-        answer = Ack(Verdict.ERROR, f"WW{now:%Y%m%d%H%M%S%f}"[:20], (issue,), level)
+        answer = Ack(Verdict.ERROR, f"WW{now:%Y%m%d%H%M%S%f}"[:20], (issue,), level or Level.ORIGINAL)
         return ack.write(peek, answer, now=self._clerk.moment(now))
 
 

@@ -108,6 +108,8 @@ def _owed(seen: Seen, receipt: Receipt, at: Situation) -> Answering:
     owed = seen.owed
     if receipt.verdict is not seen.arrival.verdict:
         owed = owing(seen.peek, receipt.verdict, at.terms)
+    if at.way.unasked and owed.now is None and receipt.verdict is not Verdict.ACCEPTED:
+        return Answering(Level.ORIGINAL, Condition.NEVER)
     if owed.later is Condition.NEVER or goes_later(at.terms, at.way):
         return owed
     at_once = owed.now

@@ -282,5 +282,10 @@ class FolderSettings(Section):
     )
     poll_seconds: float = Field(default=1.0, gt=0, description="Pause between looks at the folder.")
     max_bytes: int = Field(
-        default=256 * MEBIBYTE, ge=1024, description="Largest file in bytes; a larger one is refused."
+        default=64 * MEBIBYTE, ge=1024, description="Largest file in bytes; a larger one is refused."
+    )
+    keep_done: bool = Field(
+        default=True,
+        description="Keep files that were taken in done/, as readable as they came; else remove them: their "
+        "messages are in the store, encrypted.",
     )

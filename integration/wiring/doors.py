@@ -1,4 +1,4 @@
-"""The MLLP role: listeners on an event loop, the door behind them."""
+"""The MLLP role: listeners on an event loop, watched folders in threads, and the door behind them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import asyncio
 import ipaddress
 import signal
 import ssl
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from integration import telemetry
+from integration.engine.loop import Loop
 from integration.errors import SettingsInvalid, StoreUnavailable
 from integration.flows.acknowledge import ApplicationAcks
 from integration.flows.intake import Intake
-from integration.settings import MllpSettings, Settings, TlsSettings
+from integration.settings import FolderSettings, MllpSettings, Settings, TlsSettings
+from integration.transports.folder import Folder, Watch
 from integration.transports.mllp.admission import Admission, Guest
 from integration.transports.mllp.listener import Listener
 from integration.transports.mllp.returns import Returns
@@ -118,11 +121,14 @@ def _notify(channel: str) -> Callable[..., None]:
     return notify
 
 
-async def serve_mllp(settings: Settings) -> None:
-    """Serve every configured listener until SIGTERM or SIGINT, then drain.
+async def serve_mllp(settings: Settings) -> int:
+    """Serve every listener and watch every folder until SIGTERM or SIGINT, then drain.
+
+    Returns:
+        the exit code: 1 when a thread of it died.
 
     Raises:
-        SettingsInvalid: an address that cannot be bound, or unusable TLS files.
+        SettingsInvalid: an address that cannot be bound, unusable TLS files, or a folder that is not there.
     """
     store = stores.open_store(settings)
     stores.demand_current_schema(store)
@@ -131,13 +137,47 @@ async def serve_mllp(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    died = threading.Event()
+
+    def on_death(*_: object) -> None:
+        died.set()
+        loop.call_soon_threadsafe(stop.set)
+
     returns = Returns(ApplicationAcks(store.database, stores.now, ACTOR))
     returning = asyncio.create_task(returns.run())
+    returning.add_done_callback(on_death)
     listeners = [await _listen(name, one, intake, returns) for name, one in settings.mllp.items()]
+    watching = [_watch(name, one, intake, on_death) for name, one in settings.folders.items()]
     await stop.wait()
+    code = 1 if died.is_set() else 0
+    for folder in watching:
+        await loop.run_in_executor(None, folder.stop)
     await asyncio.gather(*(listener.drain(within=DRAIN_SECONDS) for listener in listeners))
     returning.cancel()
     await loop.run_in_executor(None, store.database.close)
+    return code
+
+
+def _watch(name: str, settings: FolderSettings, intake: Intake, on_death: Callable[[], None]) -> Loop:
+    """A thread that watches one folder."""
+    folder = Folder(
+        Watch(
+            name=name,
+            path=settings.path,
+            channel=settings.channel,
+            pattern=settings.pattern,
+            settle_seconds=settings.settle_seconds,
+            poll_seconds=settings.poll_seconds,
+            max_bytes=settings.max_bytes,
+            keep_done=settings.keep_done,
+        ),
+        intake,
+    )
+    folder.prepare()
+    watching = Loop(f"folder {name}", folder.tick, on_death)
+    watching.start()
+    _LOG.info("folder.watching", channel=settings.channel)
+    return watching
 
 
 async def _listen(name: str, settings: MllpSettings, intake: Intake, returns: Returns) -> Listener:

@@ -39,8 +39,7 @@ def run_mllp(settings: Settings) -> int:
 
     telemetry.configure(role="mllp")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_mllp(settings))
-    return 0
+        return runner.run(serve_mllp(settings))
 
 
 def run_web(settings: Settings) -> int:
