@@ -83,7 +83,10 @@ def of_rows(
         filing: of the draft.
     """
     targets = [
-        {"extension": [_place(span, unit=unit) for span in row.spans], "reference": reference}
+        {
+            "extension": [_place(span, unit=unit, first=span is row.spans[0]) for span in row.spans],
+            "reference": reference,
+        }
         for reference, row in rows
     ]
     identity = Identity("Provenance", ("extraction", method.value, *reading.version))
@@ -181,10 +184,13 @@ def _digest(sha256: str) -> Node:
     return {"system": URI_SYSTEM, "value": source_uri(sha256)}
 
 
-def _place(span: Span, *, unit: str) -> Node:
+def _place(span: Span, *, unit: str, first: bool) -> Node:
     """The `extracted-from` extension: where a value stands."""
     edges = zip(("x0", "top", "x1", "bottom"), span.bbox, strict=True)
-    parts: list[Node] = [{"url": "page", "valuePositiveInt": span.page}]
+    parts: list[Node] = [
+        {"url": "holds", "valueCode": "value" if first else "beside"},
+        {"url": "page", "valuePositiveInt": span.page},
+    ]
     parts += [{"url": name, "valueDecimal": Decimal(f"{edge:.2f}")} for name, edge in edges]
     parts.append({"url": "unit", "valueCode": unit})
     quote = text(span.quote)

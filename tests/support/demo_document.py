@@ -69,17 +69,18 @@ def message(
     """An ORU^R01 with one discrete result and a document."""
     head = f"{filler}^LIS^2.16.840.1.113883.19.5.2^ISO"
     data = f"^application^pdf^Base64^{base64.b64encode(content).decode('ascii')}" if content else ""
+    at = "20261122071000+0100"
+    header = f"MSH|^~\\&|LIS|WARDLAB|WARDWIRE|WARDHOSP|{sent_at}+0100||ORU^R01^ORU_R01|{control_id}|T|2.5.1"
+    order = f"OBR|1|PL-7002^EHR|{head}|24348-5^Thyroid panel^LN|||{at}|||||||||||||||{sent_at}+0100||CH|F"
+    result = f"OBX|1|NM|3016-3^Thyrotropin^LN||{tsh}|m[IU]/L^^UCUM|0.40-4.00|N|||F|||{at}"
     lines = (
-        f"MSH|^~\\&|LIS|WARDLAB|WARDWIRE|WARDHOSP|{sent_at}+0100||ORU^R01^ORU_R01|{control_id}|T|2.5.1"
-        "||||||UNICODE UTF-8",
+        f"{header}||||||UNICODE UTF-8",
         "PID|1||WW-100417^^^WARDHOSP&2.16.840.1.113883.19.5.1&ISO^MR||Rossi^Giulia^Anna^^^^L||19710314|F",
         "PV1|1|I|MED3^312^B^WARDHOSP||||||||||||||||V-20261^^^WARDHOSP&2.16.840.1.113883.19.5.1&ISO^VN",
         f"ORC|RE|PL-7002^EHR|{head}",
-        f"OBR|1|PL-7002^EHR|{head}|24348-5^Thyroid panel^LN|||20261122071000+0100|||||||||||||||"
-        f"{sent_at}+0100||CH|F",
-        f"OBX|1|NM|3016-3^Thyrotropin [Units/volume] in Serum or Plasma^LN||{tsh}|m[IU]/L^^UCUM|0.40-4.00|N"
-        "|||F|||20261122071000+0100",
-        f"OBX|2|ED|11502-2^Laboratory report^LN||{data}||||||{status}|||20261122071000+0100",
+        order,
+        result,
+        f"OBX|2|ED|11502-2^Laboratory report^LN||{data}||||||{status}|||{at}",
     )
     return "".join(f"{line}\r" for line in lines).encode()
 

@@ -136,7 +136,7 @@ def test_provenance_names_page_and_box_of_every_value():
     assert {f"Observation/{each['id']}" for each in of(written, "Observation")} == set(places)
     cells = next(each for each in of(written, "Observation") if each["code"]["text"] == "Cells")
     expected = {
-        "page": 2, "x0": Decimal("72.00"), "top": Decimal("144.25"), "x1": Decimal("96.50"),
+        "holds": "value", "page": 2, "x0": Decimal("72.00"), "top": Decimal("144.25"), "x1": Decimal("96.50"),
         "bottom": Decimal("156.00"), "unit": "pt", "quote": "3",
     }  # fmt: skip
     assert expected == places[f"Observation/{cells['id']}"]
