@@ -48,6 +48,11 @@ _COLUMNS = (
     "seq", "version", "at", "kind", "actor", "outcome", "message_id", "resource", "details", "prev", "hash",
 )  # fmt: skip
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM audit WHERE "  # noqa: S608  # constants
+#: The record that admitted a message has the number of its row; an index leads to the others.
+_TRAIL = (
+    f"{_SELECT} seq = (SELECT seq FROM message WHERE id = ?) AND kind = 'message.received'"  # noqa: S608
+    f" UNION ALL {_SELECT} message_id = ? AND kind <> 'message.received' ORDER BY seq"
+)
 
 
 class Fact(NamedTuple):
@@ -196,8 +201,8 @@ class Audit:
     def trail(self, message_id: str) -> tuple[AuditRecord, ...]:
         """All records about one message, oldest first."""
         with self.database.read() as connection:
-            sql = f"{_SELECT} message_id = {places(1, connection)} ORDER BY seq"
-            return tuple(map(_record, connection.exec_driver_sql(sql, (message_id,))))
+            sql = _TRAIL.replace("?", places(1, connection))
+            return tuple(map(_record, connection.exec_driver_sql(sql, (message_id, message_id))))
 
     def export(self, *, software: Software, after: int = 0) -> Iterator[dict[str, Any]]:
         """The records after this sequence number as FHIR R4 AuditEvents."""

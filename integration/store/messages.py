@@ -29,11 +29,9 @@ _SHOWN = (
 #: The text after the separator of a door key: bounds the range of all that begin with one control id.
 _AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
 #: As literals, since a planner cannot match a parameter with the condition of a partial index.
-_OPEN = text("state <> 'processed'")
-_UNDISPATCHED = (
-    "SELECT id, seq, order_key, channel, trigger, replays FROM message"
-    " WHERE dispatched_at IS NULL AND state = 'received' ORDER BY seq"
-)
+_RECEIVED = "state = 'received'"
+_OPEN = "state <> 'received' AND state <> 'processed'"
+_UNDISPATCHED = "SELECT id, seq, order_key, channel, trigger, replays FROM message WHERE"
 _FINISHED = frozenset({MessageState.PROCESSED, MessageState.PARKED, MessageState.DISCARDED})
 #: Whose failure the audit record tells; the others are successes.
 _OUTCOMES = {
@@ -71,7 +69,7 @@ def listing(connection: Connection, wanted: MessageFilter) -> tuple[StoredMessag
     if wanted.state is not None:
         query = query.where(_M.state == wanted.state.value)
         if wanted.state is not MessageState.PROCESSED:
-            query = query.where(_OPEN)
+            query = query.where(text(_RECEIVED if wanted.state is MessageState.RECEIVED else _OPEN))
     if wanted.channel is not None:
         query = query.where(_M.channel == wanted.channel)
     if wanted.since is not None:
@@ -95,7 +93,10 @@ def backlog(connection: Connection) -> Mapping[MessageState, int]:
     """How many messages are in each state but PROCESSED, whose count nobody waits for."""
     counts = dict.fromkeys(MessageState, 0)
     del counts[MessageState.PROCESSED]
-    sql = "SELECT state, count(*) FROM message WHERE state <> 'processed' GROUP BY state"
+    sql = " UNION ALL ".join(
+        f"SELECT state, count(*) FROM message WHERE {part} GROUP BY state"  # noqa: S608  # constants
+        for part in (_RECEIVED, _OPEN)
+    )
     for state, count in connection.exec_driver_sql(sql):
         counts[MessageState(state)] = count
     return counts
@@ -103,7 +104,9 @@ def backlog(connection: Connection) -> Mapping[MessageState, int]:
 
 def undispatched(connection: Connection, limit: int) -> tuple[Undispatched, ...]:
     """Accepted messages that the engine was not handed yet, in the order of their commits."""
-    sql = f"{_UNDISPATCHED} LIMIT {places(1, connection)}"
+    # Of the order only `seq` varies; not every planner sees that.
+    sql = f"{_UNDISPATCHED} {_RECEIVED} AND dispatched_at IS NULL ORDER BY state, dispatched_at, seq LIMIT ?"
+    sql = sql.replace("?", places(1, connection))
     return tuple(Undispatched(*row) for row in connection.exec_driver_sql(sql, (limit,)))
 
 
@@ -118,12 +121,12 @@ def unfinished(
         after: begins after this id; "" begins at the first.
         limit: how many at most.
     """
+    under_way = "dispatched_at < ? AND id > ?"
     sql = (
-        "SELECT id, seq, order_key, channel, trigger, replays FROM message"
-        " WHERE state <> 'processed' AND state IN ('received', 'processing', 'failed')"
-        " AND dispatched_at < ? AND id > ? ORDER BY id LIMIT ?"
+        f"{_UNDISPATCHED} {_RECEIVED} AND {under_way} UNION ALL"
+        f" {_UNDISPATCHED} {_OPEN} AND state IN ('processing', 'failed') AND {under_way} ORDER BY id LIMIT ?"
     ).replace("?", places(1, connection))
-    rows = connection.exec_driver_sql(sql, (dispatched_before, after, limit))
+    rows = connection.exec_driver_sql(sql, (*(dispatched_before, after) * 2, limit))
     return tuple(Undispatched(*row) for row in rows)
 
 

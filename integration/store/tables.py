@@ -16,8 +16,9 @@ _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
 _HEAD = text("parent_id IS NULL")
 _CHILD = text("parent_id IS NOT NULL")
-_OPEN = text("state <> 'processed'")
-_WAITING = text("dispatched_at IS NULL AND state = 'received'")
+_RECEIVED = text("state = 'received'")
+_OPEN = text("state <> 'received' AND state <> 'processed'")
+_LATER = text("kind <> 'message.received'")
 
 _DECIDED = text("decided_seq IS NOT NULL")
 _DUE = text("state = 'due' AND route <> 'return'")
@@ -41,8 +42,13 @@ class Message(SQLModel, table=True):
         Index("uq_message_id", "id", unique=True),
         Index("ix_message_head", "door_key", sqlite_where=_HEAD, postgresql_where=_HEAD),
         Index("ix_message_child", "parent_id", "resend_digest", sqlite_where=_CHILD, postgresql_where=_CHILD),
+        Index(
+            "ix_message_received",
+            *("state", "dispatched_at", "seq"),
+            sqlite_where=_RECEIVED,
+            postgresql_where=_RECEIVED,
+        ),
         Index("ix_message_open", "state", "id", sqlite_where=_OPEN, postgresql_where=_OPEN),
-        Index("ix_message_waiting", "seq", sqlite_where=_WAITING, postgresql_where=_WAITING),
     )
 
     seq: int = Field(primary_key=True, sa_type=_SEQ, sa_column_kwargs={"autoincrement": False})
@@ -92,7 +98,8 @@ class Audit(SQLModel, table=True):
 
     __tablename__ = "audit"
     __table_args__ = (
-        Index("ix_audit_message", "message_id"),
+        # The first record of a message has the number of its row.
+        Index("ix_audit_message", "message_id", sqlite_where=_LATER, postgresql_where=_LATER),
         Index(
             "ix_audit_resource",
             "resource",

@@ -65,6 +65,7 @@ QUERIES = {
     "decisions of messages": lambda store: lambda c: acknowledgements.decided_of(c, ["x", "y"]),
     "due elsewhere": lambda store: acknowledgements.due,
     "newest": lambda store: lambda c: messages.listing(c, MessageFilter()),
+    "received": lambda store: lambda c: messages.listing(c, MessageFilter(state=MessageState.RECEIVED)),
     "parked": lambda store: lambda c: messages.listing(c, MessageFilter(state=MessageState.PARKED)),
     "by control id": lambda store: lambda c: messages.listing(c, MessageFilter(control_id="C3")),
     "by time": lambda store: (
@@ -97,9 +98,7 @@ QUERIES = {
     "deliveries by state": lambda store: deliveries.backlog,
     "end of the chain": lambda store: audit.head,
     "a page of the chain": lambda store: lambda c: audit._page(c, 5),
-    "a message's trail": lambda store: (
-        lambda c: c.exec_driver_sql(f"{audit._SELECT} message_id = 'x' ORDER BY seq")
-    ),
+    "a message's trail": lambda _: lambda c: c.exec_driver_sql(audit._TRAIL.replace("?", "'x'")),
 }
 
 
@@ -192,7 +191,7 @@ def plan(store, statement: str, values: object) -> str:
 
 #: Partial indices that hold only what is open: walking all of one is walking the backlog.
 BACKLOG = (
-    "ix_message_open", "ix_message_waiting", "ix_application_ack_due", "ix_delivery_open", "ix_delivery_waiting",
+    "ix_message_open", "ix_message_received", "ix_application_ack_due", "ix_delivery_open", "ix_delivery_waiting",
 )  # fmt: skip
 #: Walk an index backwards and stop after a page, or at the first entry.
 PAGE = {"newest", "the last decision"}

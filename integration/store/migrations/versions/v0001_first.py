@@ -76,15 +76,15 @@ def _message() -> None:
         "ix_message_open",
         "message",
         ["state", "id"],
-        sqlite_where=sa.text("state <> 'processed'"),
-        postgresql_where=sa.text("state <> 'processed'"),
+        sqlite_where=sa.text("state <> 'received' AND state <> 'processed'"),
+        postgresql_where=sa.text("state <> 'received' AND state <> 'processed'"),
     )
     op.create_index(
-        "ix_message_waiting",
+        "ix_message_received",
         "message",
-        ["seq"],
-        sqlite_where=sa.text("dispatched_at IS NULL AND state = 'received'"),
-        postgresql_where=sa.text("dispatched_at IS NULL AND state = 'received'"),
+        ["state", "dispatched_at", "seq"],
+        sqlite_where=sa.text("state = 'received'"),
+        postgresql_where=sa.text("state = 'received'"),
     )
     op.create_index("uq_message_id", "message", ["id"], unique=True)
 
@@ -114,7 +114,13 @@ def _audit() -> None:
         sa.Column("hash", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("seq"),
     )
-    op.create_index("ix_audit_message", "audit", ["message_id"])
+    op.create_index(
+        "ix_audit_message",
+        "audit",
+        ["message_id"],
+        sqlite_where=sa.text("kind <> 'message.received'"),
+        postgresql_where=sa.text("kind <> 'message.received'"),
+    )
     op.create_index(
         "ix_audit_resource",
         "audit",
