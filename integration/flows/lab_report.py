@@ -5,7 +5,7 @@
 | is read | its resources, ledger and audit record in one commit; PROCESSED |
 | is of a type that no flow reads | PROCESSED, reason "kept-not-supported": kept, nothing written |
 | cannot be read | PARKED with its issues in the ledger, reason "unreadable" |
-| contradicts what is stored | PARKED, reason "conflict" |
+| contradicts what is stored | PARKED, reason "conflict"; its ledger says with which resource |
 | meets a store that does not answer | FAILED, tried again later, in its place before its successors |
 | fails in a way that nobody foresaw | PARKED, reason "unexpected" |
 
@@ -34,7 +34,7 @@ from integration.store.records import Act, StoredMessage
 from integration.store.result_records import WriteOutcome
 from integration.store.results import Results
 from mappers.domain.attribution import Software
-from mappers.domain.issues import Severity
+from mappers.domain.issues import Issue, IssueCode, Severity
 from mappers.domain.people import Organization
 from mappers.domain.times import Moment
 
@@ -148,10 +148,19 @@ class LabReportFlow:
         if self.metrics is not None:
             self.metrics.processed.labels(channel=message.channel, outcome=state.value).inc()
         try:
+            if known and not retrying:
+                self._explain(message, error)
             self.inbox.move(message.id, state, actor=ACTOR, reason=reason).result()
         except StoreUnavailable:
             return Later(retry.delay_seconds(message.attempts))
         return Later(retry.delay_seconds(message.attempts)) if retrying else None
+
+    def _explain(self, message: StoredMessage, error: Exception) -> None:
+        """Leave the operator, in the ledger's place, what stopped the message: our errors quote nothing."""
+        issue = Issue(Severity.ERROR, IssueCode.BUSINESS_RULE, "", str(error))
+        line = ledger_line(Conversion(message.control_id, None, None, (issue,)), file="", index=0)
+        del line["file"], line["index"]
+        self.database.write(lambda connection: ledgers.keep(connection, message.id, line)).result()
 
 
 def _refusal(conversion: Conversion) -> tuple[MessageState, str]:
