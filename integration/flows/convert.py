@@ -16,7 +16,7 @@ from mappers.domain.ledger import Disposition, Ledger, LedgerRow
 from mappers.domain.people import Organization
 from mappers.domain.results import LabReport
 from mappers.domain.times import Moment
-from mappers.fhir import result_bundle
+from mappers.fhir import merging, result_bundle
 from mappers.fhir.result_bundle import Entry, WrittenBundle
 from mappers.hl7v2 import messages, tokens
 from mappers.hl7v2.segments import msh
@@ -121,13 +121,21 @@ def _one_bundle(parts: list[WrittenBundle]) -> WrittenBundle:
     for entry in (entry for part in parts for entry in part.entries):
         key = (entry.resource["resourceType"], entry.resource["id"])
         before = entries.get(key)
-        if before is not None and key[0] == "Provenance":
-            targets = [*before.resource["target"], *entry.resource["target"]]
-            entry = replace(entry, resource={**entry.resource, "target": targets})  # noqa: PLW2901
-        entries[key] = entry
+        entries[key] = entry if before is None else _both(before, entry)
     ordered = sorted(entries.values(), key=lambda entry: entry.resource["resourceType"] == "Provenance")
     trace = tuple(dict.fromkeys(pair for part in parts for pair in part.trace))
     return WrittenBundle(tuple(ordered), trace, tuple(issue for part in parts for issue in part.issues))
+
+
+def _both(first: Entry, second: Entry) -> Entry:
+    """What two parts of a message say of one resource."""
+    if second.by_element and second.standing:
+        resource, _ = merging.merge(first.resource, {}, second.resource, second.standing)
+        return replace(second, resource=resource)
+    if second.resource["resourceType"] != "Provenance":
+        return second
+    targets = {each["reference"]: each for entry in (first, second) for each in entry.resource["target"]}
+    return replace(second, resource={**second.resource, "target": list(targets.values())})
 
 
 def ledger_line(conversion: Conversion, *, file: str, index: int) -> dict[str, Any]:

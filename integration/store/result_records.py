@@ -26,6 +26,10 @@ class ResultEntry(Protocol):
     def once(self) -> bool:
         """Whether it is only ever created, never replaced (Provenance)."""
 
+    @property
+    def by_element(self) -> bool:
+        """Whether it is put together with what is stored, element by element (`merging`)."""
+
 
 class Outcome(StrEnum):
     """What became of one entry of a write.

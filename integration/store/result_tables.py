@@ -27,7 +27,7 @@ _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
 
 class ResourceVersion(SQLModel, table=True):
-    """One version of one resource. Rows are only ever added; `current` is all that changes in them.
+    """One version of one resource. Rows are only ever added; `current` and `standing` are all that changes.
 
     Attributes:
         seq: position among all versions of this store.
@@ -36,7 +36,8 @@ class ResourceVersion(SQLModel, table=True):
         current: no later version exists.
         deleted: this version says that the resource is gone; it has no content.
         message_id: the message that it came from.
-        standing: `Standing.encode()`, where the writer gave one.
+        standing: `Standing.encode()`, where the writer gave one; of what is put together element by element
+            one for each (`merging.encode`). A later message that says the same raises it.
         subject: reference of `.subject`, to see that it never changes.
         digest: keyed, over the canonical resource without its version and time.
         content: the sealed JSON bytes as they are served.

@@ -8,14 +8,14 @@ nothing of HTTP or of query strings; what a resource means is the writer's busin
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, true, update
+from sqlalchemy import Connection, Row, func, insert, select, true
 
-from integration.errors import Conflict, NotFound
-from integration.store import search_includes, search_plan
+from integration.errors import NotFound
+from integration.store import result_versions, search_includes, search_plan
 from integration.store.keys import Keys
 from integration.store.result_records import (
     Outcome,
@@ -24,11 +24,9 @@ from integration.store.result_records import (
     StoredResource,
     WriteOutcome,
 )
-from integration.store.result_tables import INDEX, VERSIONS
+from integration.store.result_tables import VERSIONS
 from integration.store.sealing import Sealer
 from integration.store.search_query import Cursor, Search
-from integration.store.search_values import index_rows, timestamp
-from mappers.domain.results import Standing
 from mappers.fhir import r4
 
 _V = VERSIONS.c
@@ -66,7 +64,7 @@ class Results:
             Conflict: a resource would change its subject. Nothing may be committed then.
         """
         outcomes: list[WriteOutcome] = []
-        for run in _runs(entries):
+        for run in result_versions.runs(entries):
             outcomes += self._write_run(connection, run, message_id=message_id, now=now)
         return tuple(outcomes)
 
@@ -78,29 +76,60 @@ class Results:
         message_id: str | None,
         now: datetime,
     ) -> list[WriteOutcome]:
-        stored = _current_rows(connection, run)
+        stored = result_versions.current_rows(connection, run)
+        known = self._known(connection, run, stored)
         outcomes: list[WriteOutcome] = []
         fresh: list[tuple[dict[str, Any], Mapping[str, Any]]] = []
+        raised: list[dict[str, Any]] = []
         for key, entry in run.items():
             row = stored.get(key)
-            canonical = _canonical(entry.resource)
-            outcome = _decide(entry, row, same=row is not None and self._digests(row.digest, canonical))
+            resource, standing = result_versions.to_write(entry, row, known.get(key))
+            canonical = result_versions.canonical(resource)
+            outcome = result_versions.decide(
+                entry, row, same=row is not None and self._digests(row.digest, canonical)
+            )
             written = outcome in (Outcome.CREATED, Outcome.UPDATED)
             version = (row.version if row else 0) + written
             outcomes.append(WriteOutcome(*key, version, outcome))
             if written:
-                values = _columns(key, version, message_id=message_id, now=now)
+                values = result_versions.columns(key, version, message_id=message_id, now=now)
                 values |= {
-                    "standing": entry.standing.encode() if entry.standing else None,
-                    "subject": _subject(entry.resource),
+                    "standing": standing,
+                    "subject": result_versions.subject_of(resource),
                     "digest": self._keys.digest_of(canonical),
-                    "content": self._seal(entry.resource, values),
+                    "content": self._seal(resource, values),
                 }
-                fresh.append((values, entry.resource))
+                fresh.append((values, resource))
+            elif (
+                outcome is Outcome.UNCHANGED
+                and row
+                and result_versions.is_raised(entry, row.standing, standing)
+            ):
+                raised.append({"row": row.seq, "raised": standing})
         updated = [outcome for outcome in outcomes if outcome.outcome is Outcome.UPDATED]
-        _supersede(connection, [stored[outcome.type, outcome.id].seq for outcome in updated])
-        _insert(connection, fresh)
+        result_versions.supersede(connection, [stored[outcome.type, outcome.id].seq for outcome in updated])
+        result_versions.raise_standing(connection, raised)
+        result_versions.add(connection, fresh)
         return outcomes
+
+    def _known(
+        self, connection: Connection, run: Mapping[Key, ResultEntry], stored: Mapping[Key, Row[Any]]
+    ) -> dict[Key, dict[str, Any]]:
+        """The current content of what entries are to be put together with."""
+        wanted = [
+            row.seq
+            for key, row in stored.items()
+            if run[key] is not None and run[key].by_element and not row.deleted
+        ]
+        if not wanted:
+            return {}
+        found = select(_V.type, _V.id, _V.version, _V.content).where(_V.seq.in_(wanted))
+        return {
+            (row.type, row.id): result_versions.unversioned(
+                r4.decode(self._sealer.open(row.content, bound_to=_label(row.type, row.id, row.version)))
+            )
+            for row in connection.execute(found)
+        }
 
     def _seal(self, resource: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
         """The resource as served: with its version and time in meta, other meta kept."""
@@ -130,12 +159,12 @@ class Results:
         Raises:
             NotFound: there is no such resource, or it is gone already.
         """
-        row = _current_rows(connection, {(kind, resource_id): None}).get((kind, resource_id))
+        row = result_versions.current_rows(connection, {(kind, resource_id): None}).get((kind, resource_id))
         if row is None or row.deleted:
             raise NotFound("nothing is stored under that id")
-        values = _columns((kind, resource_id), row.version + 1, message_id=message_id, now=now)
+        values = result_versions.columns((kind, resource_id), row.version + 1, message_id=message_id, now=now)
         values |= {"deleted": True, "subject": row.subject, "standing": row.standing}
-        _supersede(connection, [row.seq])
+        result_versions.supersede(connection, [row.seq])
         connection.execute(insert(VERSIONS), [values])
         return int(row.version) + 1
 
@@ -213,114 +242,6 @@ class Results:
             deleted=row.deleted,
             content=content,
         )
-
-
-def _runs(entries: Iterable[ResultEntry]) -> Iterator[Mapping[Key, ResultEntry]]:
-    """The entries in order, parted where a resource comes again."""
-    run: dict[Key, ResultEntry] = {}
-    for entry in entries:
-        key = (entry.resource["resourceType"], entry.resource["id"])
-        if key in run:
-            yield run
-            run = {}
-        run[key] = entry
-    if run:
-        yield run
-
-
-def _current_rows(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*tuple[Any, ...]]]:
-    wanted = set(keys)
-    found = select(_V.seq, _V.type, _V.id, _V.version, _V.deleted, _V.standing, _V.subject, _V.digest).where(
-        _V.id.in_([key[1] for key in wanted]), _V.current == true()
-    )
-    rows = connection.execute(found)
-    return {(row.type, row.id): row for row in rows if (row.type, row.id) in wanted}
-
-
-def _decide(entry: ResultEntry, row: Row[*tuple[Any, ...]] | None, *, same: bool) -> Outcome:
-    """The table of a write, first match wins.
-
-    | stored                          | entry                     | outcome   |
-    |---------------------------------|---------------------------|-----------|
-    | nothing                         | any                       | CREATED   |
-    | any                             | create-only               | EXISTS    |
-    | deleted                         | any                       | UPDATED   |
-    | same content                    | same content              | UNCHANGED |
-    | with a subject                  | with another or none      | Conflict  |
-    | higher standing                 | lower standing            | STALE     |
-    | any                             | any                       | UPDATED   |
-    """
-    if row is None:
-        return Outcome.CREATED
-    if entry.once:
-        return Outcome.EXISTS
-    if row.deleted:
-        return Outcome.UPDATED
-    if same:
-        return Outcome.UNCHANGED
-    if row.subject is not None and row.subject != _subject(entry.resource):
-        raise Conflict(f"{row.type}/{row.id} belongs to another subject than the one to be written")
-    if entry.standing and row.standing and entry.standing < Standing.decode(row.standing):
-        return Outcome.STALE
-    return Outcome.UPDATED
-
-
-def _columns(key: Key, version: int, *, message_id: str | None, now: datetime) -> dict[str, Any]:
-    return {
-        "type": key[0], "id": key[1], "version": version, "last_updated": timestamp(now),
-        "current": True, "deleted": False, "message_id": message_id,
-        "standing": None, "subject": None, "digest": "", "content": b"",
-    }  # fmt: skip
-
-
-def _supersede(connection: Connection, sequences: Sequence[int]) -> None:
-    if sequences:
-        connection.execute(update(VERSIONS).where(_V.seq.in_(sequences)).values(current=False))
-        connection.execute(delete(INDEX).where(INDEX.c.version_seq.in_(sequences)))
-
-
-def _insert(connection: Connection, fresh: Sequence[tuple[dict[str, Any], Mapping[str, Any]]]) -> None:
-    if not fresh:
-        return
-    numbered = connection.execute(
-        insert(VERSIONS).returning(_V.seq, sort_by_parameter_order=True), [values for values, _ in fresh]
-    ).scalars()
-    rows = [
-        {
-            "version_seq": seq, "type": values["type"], "parameter": row.parameter,
-            "system": row.system, "value": row.value, "low": row.low, "high": row.high,
-        }
-        for seq, (values, resource) in zip(numbered, fresh, strict=True)
-        for row in index_rows(resource)
-    ]  # fmt: skip
-    if rows:
-        connection.execute(insert(INDEX), rows)
-
-
-def _subject(resource: Mapping[str, Any]) -> str | None:
-    reference: str | None = resource.get("subject", {}).get("reference")
-    return reference
-
-
-def _canonical(resource: Mapping[str, Any]) -> bytes:
-    """The resource with its members in one order, without what only a version adds.
-
-    Which message said it (meta.source) is not what it says: the same fact again makes no new version.
-    """
-    meta = {
-        name: value for name, value in resource.get("meta", {}).items()
-        if name not in ("versionId", "lastUpdated", "source")
-    }  # fmt: skip
-    rest = {name: value for name, value in resource.items() if name != "meta"}
-    return r4.encode(_ordered({**rest, **({"meta": meta} if meta else {})}))
-
-
-def _ordered(node: Any) -> Any:
-    if isinstance(node, Mapping):
-        return {name: _ordered(node[name]) for name in sorted(node)}
-    if isinstance(node, list | tuple):
-        return [_ordered(item) for item in node]
-    return node
 
 
 def _label(kind: str, resource_id: str, version: int) -> str:

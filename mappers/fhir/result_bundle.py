@@ -5,12 +5,12 @@ Every resource is judged before it is handed out: what R4 forbids is reported, n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mappers.domain.attribution import Software
 from mappers.domain.issues import Issue, IssueCode, Severity
-from mappers.domain.orders import Note
+from mappers.domain.orders import Note, Order
 from mappers.domain.people import Organization
 from mappers.domain.results import LabReport, Measurement, Report, Standing, standing
 from mappers.domain.times import Moment
@@ -20,6 +20,7 @@ from mappers.fhir import (
     diagnostic_report,
     document_reference_writer,
     encounter,
+    merging,
     observation,
     patient,
     provenance,
@@ -54,11 +55,13 @@ class Entry:
         resource: plain JSON data, judged valid.
         standing: how this version ranks against one already there: an older or lower one never overwrites.
         once: never written again when it is there (Device, Provenance).
+        by_element: it is put together with what is there, element by element (`merging`).
     """
 
     resource: Node
     standing: Standing | None = None
     once: bool = False
+    by_element: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +148,24 @@ class _Writer:
         """What was kept, in dependency order."""
         return sorted(self._entries.values(), key=lambda entry: _ORDER.index(entry.resource["resourceType"]))
 
-    def add(self, resource: Node, rank: Standing | None = None, *, once: bool = False) -> None:
+    def add_said(self, resource: Node, rank: Standing | None = None) -> None:
+        """Keep a resource of which other messages may say more."""
+        rank = rank or self._standing
+        before = self._entries.get(_reference(resource))
+        if before is not None:
+            resource, _ = merging.merge(before.resource, {}, resource, rank)
+        self.add(resource, rank, by_element=True)
+
+    def add(
+        self, resource: Node, rank: Standing | None = None, *, once: bool = False, by_element: bool = False
+    ) -> None:
         """Keep a resource, or report why it must not be written."""
         errors = [issue for issue in r4.validate(resource) if issue.severity is Severity.ERROR]
         if errors:
             self._account.issues += errors
             return
         self._entries[_reference(resource)] = Entry(
-            resource, None if once else rank or self._standing, once=once
+            resource, None if once else rank or self._standing, once=once, by_element=by_element
         )
 
     def people(self) -> None:
@@ -160,19 +173,20 @@ class _Writer:
         report = self._report
         if report.patient is not None:
             identity = patient.identity_of(report.patient, report.source.sha256)
-            self.add(patient.write(report.patient, identity, notes=report.patient_notes, chart=self.chart))
+            self.add_said(
+                patient.write(report.patient, identity, notes=report.patient_notes, chart=self.chart)
+            )
         if report.visit is not None:
-            self.add(encounter.write(report.visit, chart=self.chart))
+            self.add_said(encounter.write(report.visit, chart=self.chart))
 
     def report(self, report: Report) -> None:
         """One order: ServiceRequest, Specimens, Observations, DiagnosticReport."""
         request = None
         if report.order is not None:
             request = {"reference": report.order.identity.reference}
-            if report.order.identity.reference not in self._entries:
-                self.add(service_request.write(report.order, chart=self.chart))
+            self._order(report.order)
         for one in report.specimens:
-            self.add(specimen.write(one, request=request, chart=self.chart))
+            self.add_said(specimen.write(one, request=request, chart=self.chart))
         section = categories.section_of(report)
         # R4 has no note on a report: readers see a note on the first result (v2-to-FHIR leaves it open).
         notes = report.notes
@@ -186,16 +200,25 @@ class _Writer:
     def orders(self) -> None:
         """What is asked for: ServiceRequests, their Specimens and what supports them."""
         for order in self._report.orders:
-            self.add(service_request.write(order, chart=self.chart))
+            self._order(order)
         for one in self._report.specimens:
-            self.add(specimen.write(one, request=None, chart=self.chart))
+            self.add_said(specimen.write(one, request=None, chart=self.chart))
         for measurement in self._report.supporting:
             self._measurement(measurement, report=None, section=None, notes=())
 
     def documents(self) -> None:
         """DocumentReferences."""
         for document in self._report.documents:
-            self.add(document_reference_writer.write(document, chart=self.chart), document.standing)
+            resource = document_reference_writer.write(document, chart=self.chart)
+            if document.by_element:
+                self.add_said(resource, document.standing)
+            else:
+                self.add(resource, document.standing)
+
+    def _order(self, order: Order) -> None:
+        """A ServiceRequest; what is mentioned in passing has less right than what was ordered."""
+        rank = replace(self._standing, rank=self._standing.rank - order.mentioned)
+        self.add_said(service_request.write(order, chart=self.chart), rank)
 
     def loose(self) -> None:
         """Results under no OBR."""

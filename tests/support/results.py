@@ -26,6 +26,7 @@ class Entry:
     resource: dict[str, Any]
     standing: Standing | None = None
     once: bool = False
+    by_element: bool = False
 
 
 @dataclass(frozen=True)
