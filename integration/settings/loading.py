@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +32,8 @@ from integration.settings.sections import (
 )
 
 FILE_NAME = "wardwire.toml"
+#: What pydantic says of a mistake, in the words of somebody who wrote a settings file.
+_WORDS = {"extra_forbidden": "there is no such setting"}
 
 
 class Settings(BaseSettings):
@@ -174,16 +176,40 @@ def load(path: Path | None = None) -> Settings:
         settings = FromFile()
     except tomllib.TOMLDecodeError as error:
         raise SettingsInvalid(f"{file} is no TOML: {error}") from error
+    except UnicodeDecodeError:
+        raise SettingsInvalid(f"{file} is no TOML: it is not UTF-8") from None
     except ValidationError as error:
         raise SettingsInvalid("\n".join(_explain(error))) from None
+    refuse_unknown_variables(os.environ)
     refuse_unsafe(settings)
     return settings
 
 
 def _explain(error: ValidationError) -> Iterator[str]:
     for problem in error.errors(include_input=False, include_url=False):
-        place = ".".join(str(part) for part in problem["loc"]) or "settings"
-        yield f"{place}: {problem['msg']}"
+        place = ".".join(str(part) for part in problem["loc"])
+        text = _WORDS.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        yield f"{place}: {text}" if place else text
+
+
+def refuse_unknown_variables(names: Iterable[str]) -> None:
+    """A nested variable under no table of ours is a misspelt setting, which would be left out in silence.
+
+    Raises:
+        SettingsInvalid: names them all.
+    """
+    unknown = [
+        name
+        for name in sorted(names)
+        if name.startswith("WARDWIRE_") and "__" in name and _table(name) not in Settings.model_fields
+    ]
+    if unknown:
+        raise SettingsInvalid("\n".join(f"{name}: there is no such setting" for name in unknown))
+
+
+def _table(name: str) -> str:
+    """The table that `WARDWIRE_TABLE__NAME` speaks of."""
+    return name.removeprefix("WARDWIRE_").partition("__")[0].lower()
 
 
 def refuse_unsafe(settings: Settings) -> None:

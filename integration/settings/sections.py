@@ -31,6 +31,16 @@ def _zone(name: str | None) -> str | None:
     return name
 
 
+def _character_set(name: str | None) -> str | None:
+    if name is not None:
+        # Only a feed that names one needs the tables.
+        from mappers.hl7v2.charsets import named  # noqa: PLC0415
+
+        if named(name) is None:
+            raise ValueError("not a character set of table 0211, write for example 8859/1")
+    return name
+
+
 class Section(BaseModel):
     """A table of the settings file; unknown keys are mistakes."""
 
@@ -190,8 +200,10 @@ class MllpSettings(Section):
         description="Messages taken from one address or certificate in a second; who sends faster is read "
         "more slowly, nothing is refused. Without it there is no limit.",
     )
-    release: Literal[1, 2] = Field(
+    release: int = Field(
         default=1,
+        ge=1,
+        le=2,
         description="MLLP release. 2 sends a commit block (0B 06 1C 0D, or 0B 15 1C 0D) before each answer.",
     )
     peers: dict[str, PeerSettings] = Field(default={}, description="Who may connect, by a name of yours.")
@@ -204,10 +216,10 @@ class ChannelSettings(Section):
         default=None,
         description="IANA zone of times without offset; without it such times are cut to their date.",
     )
-    character_set: str | None = Field(
+    character_set: Annotated[str | None, AfterValidator(_character_set)] = Field(
         default=None, description="Table 0211 code to use when MSH-18 is empty, e.g. 8859/1."
     )
-    character_set_override: str | None = Field(
+    character_set_override: Annotated[str | None, AfterValidator(_character_set)] = Field(
         default=None,
         description="Table 0211 code to use whatever MSH-18 says, for senders whose MSH-18 lies.",
     )
