@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from statistics import median
 
 from inference.errors import ReaderMissing
 from inference.media import sandbox
@@ -14,6 +15,11 @@ from inference.media.sandbox import Limits
 
 #: Dots per inch of pages drawn for OCR: below 200 digits suffer, above 300 only time does.
 DPI = 250
+
+_DASHES = frozenset("-\u2013\u2014=+")
+#: Share of the usual height below which a mark is no letter, and certainty below which it is no word.
+_FLAT = 0.4
+_NOISE = 30.0
 
 _PROGRAM = "tesseract"
 _WORD_LEVEL = "5"
@@ -41,7 +47,17 @@ def read(png: bytes, *, scale: float = 1.0, process: Limits = _PROCESS) -> tuple
     if not available():
         raise ReaderMissing("no OCR here: install tesseract-ocr")
     table = sandbox.program([_PROGRAM, "stdin", "stdout", "--dpi", str(DPI), "tsv"], png, limits=process)
-    return tuple(_words(table.decode("utf-8", "replace"), scale))
+    words = list(_words(table.decode("utf-8", "replace"), scale))
+    return tuple(word for word in words if _is_writing(word, words))
+
+
+def _is_writing(word: Word, words: Sequence[Word]) -> bool:
+    """Whether a word is one: dotted leaders and lines come back as letters, flat or uncertain."""
+    if word.text in _DASHES:
+        return True
+    height = word.box[3] - word.box[1]
+    usual = median(other.box[3] - other.box[1] for other in words)
+    return height > _FLAT * usual and word.certainty > _NOISE
 
 
 def _words(table: str, scale: float) -> Iterator[Word]:

@@ -129,6 +129,8 @@ def _read(row: Row, cells: Sequence[Strip], group: _Group, table: Table, unit: S
     value = cells[group.value]
     head = table.heads[group.value]
     around = [cells[index] for index in group.about]
+    if not value and _is_lost(row, around, table):
+        return [Unread(row.page, joined([row.name, *around]))]
     if not value and not any(_DIGIT.search(cell.text) for cell in around):
         return []
     parts = _parts(value, [(table.heads[index].role, cells[index]) for index in group.about], table.grammar)
@@ -141,6 +143,13 @@ def _read(row: Row, cells: Sequence[Strip], group: _Group, table: Table, unit: S
         parts = replace(parts, unit=unit or head.unit or EMPTY)
     row = replace(row, parts=parts, date=head.date or EMPTY)
     return [row] if _is_supported(row, table) else []
+
+
+def _is_lost(row: Row, around: Sequence[Strip], table: Table) -> bool:
+    """Whether OCR saw a row and not its value: unit and range stand there, and nothing was measured."""
+    values = sum(head.role is Role.VALUE for head in table.heads)
+    seen = sum(bool(cell) for cell in around)
+    return table.method is Method.OCR and values == 1 and seen > 1 and names.is_known(row.name.text)
 
 
 def _parts(value: Strip, about: Sequence[tuple[Role, Strip]], grammar: Grammar) -> Parts | None:

@@ -49,6 +49,11 @@ def rows(
     return found
 
 
+def begins(strip: Strip, grammar: Grammar) -> bool:
+    """Whether a strip begins with an analyte that the table knows."""
+    return _name(strip, grammar) is not None
+
+
 def _name(strip: Strip, grammar: Grammar) -> tuple[int, Strip, Strip] | None:
     """End of the longest known name that a strip begins with, the name, and a unit in brackets after it."""
     ends = [match.end() for match in _WORD.finditer(strip.text)][:_LONGEST_NAME]

@@ -32,11 +32,13 @@ _ONE: Final = re.compile(
 _TWO: Final = re.compile(rf"(?P<low>{NUMBER})\s?[-–—]\s?(?P<high>{NUMBER})")
 _RATIO: Final = re.compile(r"(\d+)\s?:\s?(\d+)")
 _BOUNDS: Final = re.compile(
-    rf"(?P<low>-?(?:{NUMBER}))\s?(?:-|–|—|−|~|\.\.|to|bis|a|à)\s?(?P<high>{NUMBER})(?P<unit>\s?\D.*)?|"
+    rf"(?P<low>-?(?:{NUMBER}))\s?(?:-|–|—|−|~|\.\.|to|bis|a|à)\s?(?P<high>{NUMBER})(?P<unit>\s?[A-Za-zµμ%/\[(].*|\sx?10[*^].*)?|"
     rf"(?P<side>{COMPARATOR}|"
     r"(?i:up to|less than|greater than|below|above|under|over|bis|jusqu'à|fino a|hasta))"
-    rf"\s?(?P<bound>{NUMBER})(?P<unit2>\s?\D.*)?"
+    rf"\s?(?P<bound>{NUMBER})(?P<unit2>\s?[A-Za-zµμ%/\[(].*|\sx?10[*^].*)?"
 )
+#: OCR cannot tell the letters apart that print alike; no unit begins with a small L and a U.
+_MISTAKEN_IU: Final = re.compile(r"[l|]U(?=/|$)")
 _LOINC: Final = re.compile(r"\d{1,7}-\d")
 _COMPARATORS: Final = {"≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
 _LOWER_SIDE: Final = frozenset({">", ">=", "≥", "=>", "greater than", "above", "over"})
@@ -155,6 +157,8 @@ def _unit(row: Row, context: Context) -> tuple[str | None, str | None]:
     if not text and row.parts.range:
         bounds = _BOUNDS.fullmatch(row.parts.range.text.strip("()[] "))
         text = ((bounds["unit"] or bounds["unit2"] or "") if bounds else "").strip()
+    if row.parts.unit.certainty < _TEXT_LAYER:
+        text = _MISTAKEN_IU.sub("IU", text)
     if not text or row.parts.text:
         return text or None, context.terms.ucum(text) if text else None
     return text, context.terms.ucum(text) or context.terms.ucum(text.replace(" ", ""))

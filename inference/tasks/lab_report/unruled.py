@@ -15,7 +15,7 @@ from inference.tasks.lab_report import loose, names, transposed
 from inference.tasks.lab_report.assembly import Table, events
 from inference.tasks.lab_report.cells import Grammar
 from inference.tasks.lab_report.columns import Head, as_strips, heads_of, is_tight, separators, split
-from inference.tasks.lab_report.raw import Event, Heading, Row
+from inference.tasks.lab_report.raw import Event, Heading, Row, Unread
 from inference.tasks.lab_report.strips import Strip, joined, lines
 from inference.tasks.lab_report.vocabulary import Role
 from mappers.domain.extraction import Method
@@ -186,9 +186,15 @@ class _Reader:
         )  # fmt: skip
         if free:
             return list(free)
-        if not self._region.heads:
-            return self._heading(line)
-        return found
+        if self._method is Method.OCR and self._is_lost(line):
+            return [Unread(self._page.number, Strip.of(line))]
+        return found if self._region.heads else self._heading(line)
+
+    def _is_lost(self, line: Sequence[Word]) -> bool:
+        """Whether OCR read a line that begins with an analyte and made no sense of the rest."""
+        first = as_strips(line)[0]
+        digits = any(letter.isdigit() for word in line for letter in word.text)
+        return digits and loose.begins(first, self._grammar)
 
     def _row(self, line: Sequence[Word]) -> list[Event]:
         columns = split(line, self._region.borders)

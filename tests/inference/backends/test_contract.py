@@ -111,7 +111,12 @@ def test_a_schema_of_one_answer_ends_by_itself(checkpoint: str) -> None:
     """When the grammar is through, the model stops, though its weights are random."""
     generator = LocalGenerator(LocalModel(model=checkpoint))
     generator.start()
-    schema = {"type": "object", "properties": {"a": {"enum": ["yes"]}}, "required": ["a"], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {"a": {"enum": ["yes"]}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
 
     completion = generator.generate(_prompt(schema=schema, max_new_tokens=40))
 
