@@ -21,6 +21,7 @@ COMMANDS = {
     "labs": "integration.cli.labs:labs",
     "send": "integration.cli.send:send",
     "messages": "integration.cli.messages:messages",
+    "deliveries": "integration.cli.deliveries:deliveries",
     "audit": "integration.cli.audit:audit",
     "check": "integration.cli.check:check",
     "migrate": "integration.cli.check:migrate",

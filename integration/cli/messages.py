@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import click
 
+from integration.cli.deliveries import as_dict, line
 from integration.cli.stores import pass_store
 from integration.errors import WardwireError
 from integration.flows.convert import describe
 from integration.states import MessageState
+from integration.store.delivery_records import DeliveryFilter
 from integration.store.records import MessageFilter, StoredMessage
 from integration.wiring.stores import Store
 
@@ -80,7 +82,7 @@ def list_messages(  # noqa: PLR0913  # one parameter an option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_store
 def show(store: Store, message_id: str, *, raw: bool, as_json: bool) -> None:
-    """Show one message: its state, its ledger and its audit trail.
+    """Show one message: its state, its ledger, its deliveries and its audit trail.
 
     \b
     Example:
@@ -95,7 +97,9 @@ def show(store: Store, message_id: str, *, raw: bool, as_json: bool) -> None:
         {"seq": each.seq, "at": each.event.at.text, "kind": each.event.kind}
         for each in store.audit.trail(message_id)
     ]
+    sent = store.outbox.list(DeliveryFilter(message_id=message_id))
     told: dict[str, Any] = {**_as_dict(message), "ledger": ledger, "audit": trail}
+    told["deliveries"] = [as_dict(each) for each in sent]
     if raw:
         _audit_view(store, message_id)
         told["raw"] = (message.raw or b"").decode("utf-8", "backslashreplace")
@@ -103,12 +107,13 @@ def show(store: Store, message_id: str, *, raw: bool, as_json: bool) -> None:
         click.echo(json.dumps(told))
         return
     for name, value in told.items():
-        if name not in {"door_issues", "ledger", "audit", "raw"}:
+        if name not in {"ledger", "audit", "raw", "deliveries"}:
             click.echo(f"{name:<14} {value if value is not None else ''}".rstrip())
-    _print_issues(told["door_issues"])
     _print_ledger(ledger)
-    for line in trail:
-        click.echo(f"{line['at']}  {line['kind']}  (audit {line['seq']})")
+    for each in sent:
+        click.echo(line(each))
+    for record in trail:
+        click.echo(f"{record['at']}  {record['kind']}  (audit {record['seq']})")
     if raw:
         click.echo("\n" + told["raw"].replace("\r", "\n"))
 
@@ -118,17 +123,13 @@ def _print_ledger(ledger: dict[str, Any] | None) -> None:
         return
     counts = ledger["segments"]
     click.echo(f"{'segments':<14} " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    _print_issues(ledger["issues"])
+    for issue in ledger["issues"]:
+        click.echo(f"  {issue['severity']:<12} {issue['location']:<14} {issue['text']}")
     for row in ledger["rows"]:
         unmapped = f"  not mapped: {', '.join(row['unmapped'])}" if row["unmapped"] else ""
         click.echo(f"  {row['segment']:<10} {row['outcome']:<9} {', '.join(row['paths'])}{unmapped}")
     for each in ledger.get("written", ()):
         click.echo(f"  {each['outcome']:<10} {each['reference']}")
-
-
-def _print_issues(issues: Iterable[dict[str, str]]) -> None:
-    for issue in issues:
-        click.echo(f"  {issue['severity']:<12} {issue['location']:<14} {issue['text']}")
 
 
 def _audit_view(store: Store, message_id: str) -> None:

@@ -14,14 +14,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from typing import Final
 
 from integration.store.delivery_records import Parcel
+from mappers.domain.documents import Document
 from mappers.domain.issues import Refused
 from mappers.domain.results import LabReport, Report
 from mappers.domain.times import Moment
 from mappers.hl7v2.outbound import mdm_t02, oru_r01
 from mappers.hl7v2.outbound.recipient import Outgoing, Recipient
 
+_CURRENT: Final = "current"  # FHIR document-reference-status
 #: Writes one message; raises Refused.
 Writing = Callable[[], Outgoing]
 
@@ -112,14 +115,26 @@ def _parcels(report: LabReport, destination: Destination, now: Moment) -> Iterat
     if destination.form is Form.ORU_R01:
         about = [reference for each in report.reports for reference in _references(each)]
         about += [each.identity.reference for each in report.loose]
-        yield _parcel(destination, about, lambda: oru_r01.write(report, recipient=to, now=now))
+        held = {each.identity: _documents(report, each) for each in report.reports}
+        write = partial(oru_r01.write, report, recipient=to, now=now, documents=held)
+        yield _parcel(destination, about, write)
         return
     for each in report.reports:
-        yield _parcel(destination, _references(each), _document(report, each, to, now))
+        write = partial(
+            mdm_t02.write, report, each, recipient=to, now=now, documents=_documents(report, each)
+        )
+        yield _parcel(destination, _references(each), write)
 
 
-def _document(whole: LabReport, report: Report, to: Recipient, now: Moment) -> Writing:
-    return lambda: mdm_t02.write(whole, report, recipient=to, now=now)
+def _documents(whole: LabReport, report: Report) -> tuple[Document, ...]:
+    """The documents that came with a report; withdrawn ones stay here, links are for who may follow them."""
+    return tuple(
+        attachment
+        for each in whole.documents
+        if report.identity in each.related and each.status == _CURRENT
+        for attachment in each.attachments
+        if isinstance(attachment, Document)
+    )
 
 
 def _references(report: Report) -> list[str]:

@@ -32,6 +32,7 @@ class Conversion:
         ledger: what became of each segment; None when not even segments could be told apart.
         issues: all that was found, worst included.
         has_documents: whether it carries, points to or withdraws any document.
+        reports: what it says, one for each patient.
     """
 
     control_id: str
@@ -39,6 +40,7 @@ class Conversion:
     ledger: Ledger | None
     issues: tuple[Issue, ...] = field(default=())
     has_documents: bool = False
+    reports: tuple[LabReport, ...] = field(default=(), repr=False)
 
     @property
     def refused(self) -> bool:
@@ -83,6 +85,7 @@ def convert(
         reading.ledger.with_paths(whole.trace),
         (*issues, *found, *whole.issues),
         any(report.documents for report in reading.lab_reports),
+        reading.lab_reports,
     )
 
 

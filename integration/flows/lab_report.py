@@ -2,7 +2,7 @@
 
 | the message | it becomes |
 |---|---|
-| is read | its resources, ledger and audit record in one commit; PROCESSED |
+| is read | its resources, ledger, audit record and deliveries in one commit; PROCESSED |
 | is of a type that no flow reads | PROCESSED, reason "kept-not-supported": kept, nothing written |
 | cannot be read | PARKED with its issues in the ledger, reason "unreadable" |
 | contradicts what is stored | PARKED, reason "conflict"; its ledger says with which resource |
@@ -24,12 +24,14 @@ from integration.flows import retry
 from integration.flows.convert import Conversion, convert, ledger_line
 from integration.flows.intake import Terms
 from integration.flows.ports import Later
+from integration.flows.sending import Sending
 from integration.flows.writing import Scribe
 from integration.states import Attempt, MessageState
 from integration.store import extractions, ledgers, messages
 from integration.store.database import Database, Transaction
 from integration.store.ids import utc_text
 from integration.store.inbox import Inbox
+from integration.store.outbox import Prepared
 from integration.store.records import Act, StoredMessage
 from integration.store.result_records import WriteOutcome
 from integration.store.results import Results
@@ -53,6 +55,7 @@ class LabReportFlow:
         max_attempts: attempts at one message before it is parked.
         extracting: channels whose documents are to be read, by a workflow of its own that nothing here
             waits for (`flows.extract`).
+        sending: what leaves with the results, in their commit; None sends nothing.
     """
 
     database: Database
@@ -65,6 +68,7 @@ class LabReportFlow:
     metrics: telemetry.Metrics | None = None
     max_attempts: int = 8
     extracting: frozenset[str] = frozenset()
+    sending: Sending | None = None
 
     def process(self, message_id: str) -> Later | None:
         """Process one stored message; what it returns says when to try again."""
@@ -103,10 +107,17 @@ class LabReportFlow:
             recorded=received,
             responsible=self.responsible,
         )
-        return self.database.write(lambda connection: self._store(connection, message, conversion)).result()
+        parcels = self.sending.prepare(message, conversion.reports) if self.sending else ()
+        return self.database.write(
+            lambda connection: self._store(connection, message, conversion, parcels)
+        ).result()
 
     def _store(
-        self, connection: Transaction, message: StoredMessage, conversion: Conversion
+        self,
+        connection: Transaction,
+        message: StoredMessage,
+        conversion: Conversion,
+        parcels: Sequence[Prepared],
     ) -> tuple[WriteOutcome, ...]:
         """Everything that a message leads to, in the caller's transaction."""
         line = ledger_line(conversion, file="", index=0)
@@ -122,6 +133,8 @@ class LabReportFlow:
             outcomes = scribe.write(conversion.written.entries)
             if conversion.has_documents and message.channel in self.extracting:
                 extractions.want(connection, message)
+            if self.sending:
+                self.sending.add(connection, message, parcels, outcomes=outcomes, now=now)
             line["written"] = [
                 {"reference": f"{each.reference}/_history/{each.version}", "outcome": each.outcome.value}
                 for each in outcomes

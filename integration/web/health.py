@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from flask import Blueprint, Response, jsonify
 
 from integration.errors import WardwireError
+from integration.store.delivery_records import StoredDelivery
 from integration.store.records import Undispatched
 from integration.web.services import Check, Services
 
@@ -146,6 +147,34 @@ def backlog_is_short(
         )
 
     probe.check_name = "backlog"  # type: ignore[attr-defined]
+    return probe
+
+
+def deliveries_arrive(
+    oldest: Callable[[], StoredDelivery | None], *, clock: Callable[[], datetime], patience: timedelta
+) -> Callable[[], Check]:
+    """A probe of the result that waits longest for its destination. Not required.
+
+    Args:
+        oldest: the delivery that waits longest.
+        clock: the present moment, aware.
+        patience: how long one may wait.
+    """
+
+    def probe() -> Check:
+        found = oldest()
+        if found is None:
+            return Check("deliveries", passed=True, reason="nothing waits", required=False)
+        age = clock() - datetime.fromisoformat(found.queued_at)
+        why = f": {found.reason}" if found.reason else ""
+        return Check(
+            "deliveries",
+            passed=age <= patience,
+            reason=f"{found.destination} is waited for since {_words(age)}{why}",
+            required=False,
+        )
+
+    probe.check_name = "deliveries"  # type: ignore[attr-defined]
     return probe
 
 

@@ -70,6 +70,15 @@ class StoreCollector(Collector):
         waiting.add_metric([], max(0.0, age))
         yield waiting
 
+        waiting_to_leave = GaugeMetricFamily(
+            "wardwire_deliveries",
+            "Deliveries by destination and state, but for delivered ones.",
+            labels=["destination", "state"],
+        )
+        for (destination, delivery_state), count in services.deliveries.counts().items():
+            waiting_to_leave.add_metric([destination, delivery_state.value], count)
+        yield waiting_to_leave
+
         resources = GaugeMetricFamily("wardwire_resources", "Current FHIR resources.", labels=["type"])
         with services.database.read() as connection:
             for kind, count in services.results.counts(connection).items():

@@ -11,7 +11,7 @@ from typing import Protocol
 from flask import Blueprint
 from prometheus_client import CollectorRegistry
 
-from integration.states import MessageState
+from integration.states import DeliveryState, MessageState
 from integration.store.database import Database
 from integration.store.records import MessageFilter, StoredMessage, Undispatched
 from integration.store.results import Results
@@ -31,6 +31,13 @@ class Messages(Protocol):
 
     def undispatched(self, limit: int) -> Sequence[Undispatched]:
         """Messages that the engine was not handed yet, oldest first."""
+
+
+class Deliveries(Protocol):
+    """What the metrics want to know of what leaves."""
+
+    def counts(self) -> Mapping[tuple[str, DeliveryState], int]:
+        """How many deliveries of each destination are in each state but DELIVERED."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class Services:
     database: Database
     results: Results
     messages: Messages
+    deliveries: Deliveries
     software: Software
     public_base: str
     clock: Callable[[], datetime]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: How old a heartbeat and a waiting message may be before /readyz says "degraded".
 _PATIENCE = timedelta(seconds=60)
+#: How long a result may wait for its destination before /readyz says "degraded".
+_DELIVERY_PATIENCE = timedelta(minutes=15)
 _WANTED_DISK_BYTES = 512 * 2**20
 
 
@@ -49,6 +51,7 @@ def build_application(settings: Settings) -> Flask:
             database=store.database,
             results=store.results,
             messages=store.inbox,
+            deliveries=store.outbox,
             software=stores.software(),
             public_base=settings.public_base,
             clock=stores.now,
@@ -104,6 +107,7 @@ def probes(settings: Settings, store: Store) -> tuple[Callable[[], Check], ...]:
         health.schema_is_current(pending),
         health.worker_is_alive(last_seen, clock=stores.now, patience=_PATIENCE),
         health.backlog_is_short(store.inbox, clock=stores.now, patience=_PATIENCE),
+        health.deliveries_arrive(store.outbox.oldest_waiting, clock=stores.now, patience=_DELIVERY_PATIENCE),
         health.disk_has_room(settings.data_folder, at_least=_WANTED_DISK_BYTES),
     )
 

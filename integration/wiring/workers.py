@@ -18,9 +18,18 @@ from integration.engine.loop import Loop
 from integration.engine.sweep import Sweeper
 from integration.flows.lab_report import LabReportFlow
 from integration.flows.ports import Queue
+from integration.flows.sending import Sending
 from integration.settings import Settings
 from integration.store import heartbeats
-from integration.wiring import extraction, stores
+from integration.wiring import stores
+from integration.wiring.deliveries import (
+    DELIVER,
+    build_delivery_flow,
+    build_dispatchers,
+    build_queues,
+    build_sweeper,
+)
+from integration.wiring.destinations import build_addressing
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
 
@@ -44,14 +53,18 @@ def build_engine(settings: Settings, *, on_death: Callable[[], None] = lambda: N
     return DbosEngine(
         settings.engine_url,
         executor=executor_name(settings),
-        queues=[Queue(MESSAGES, concurrency=width, prefetch=4 * width), extraction.queue(settings)],
+        queues=[Queue(MESSAGES, concurrency=width, prefetch=4 * width), *build_queues(settings)],
         polling_s=settings.engine.polling_seconds,
         on_death=on_death,
     )
 
 
-def build_flow(settings: Settings, store: Store) -> LabReportFlow:
-    """The story of a received message."""
+def build_flow(settings: Settings, store: Store, metrics: telemetry.Metrics) -> LabReportFlow:
+    """The story of a received message.
+
+    Raises:
+        SettingsInvalid: a destination that cannot be written for.
+    """
     return LabReportFlow(
         database=store.database,
         inbox=store.inbox,
@@ -60,9 +73,9 @@ def build_flow(settings: Settings, store: Store) -> LabReportFlow:
         software=stores.software(),
         clock=stores.now,
         responsible=responsible(settings),
-        metrics=telemetry.metrics(CollectorRegistry()),
+        metrics=metrics,
         max_attempts=settings.engine.max_attempts,
-        extracting=extraction.extracting(settings),
+        sending=Sending(store.outbox, build_addressing(settings)),
     )
 
 
@@ -70,7 +83,8 @@ def serve_work(settings: Settings) -> int:
     """Process messages until SIGTERM or SIGINT, then drain. Exit code 1 when a thread of it died.
 
     Raises:
-        SettingsInvalid: the schema is not current, or another live worker has this worker's name.
+        SettingsInvalid: the schema is not current, another live worker has this worker's name, or a
+            destination that cannot be written for or reached as configured.
     """
     store = stores.open_store(settings)
     stores.demand_current_schema(store)
@@ -83,10 +97,15 @@ def serve_work(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine = build_engine(settings, on_death=on_death)
-    engine.workflow(PROCESS, build_flow(settings, store).process)
-    engine.workflow(extraction.EXTRACT, extraction.build_flow(settings, store).extract)
+    metrics = telemetry.metrics(CollectorRegistry())
+    deliveries = build_delivery_flow(settings, store, metrics)
+    engine.workflow(PROCESS, build_flow(settings, store, metrics).process)
+    engine.workflow(DELIVER, deliveries.deliver)
     engine.start()
-    loops = [Loop(name, tick, on_death) for name, tick in _ticks(settings, store, engine).items()]
+    ticks = _ticks(settings, store, engine)
+    for name, dispatcher in build_dispatchers(settings, store, engine, deliveries).items():
+        ticks[name] = dispatcher.tick
+    loops = [Loop(name, tick, on_death) for name, tick in ticks.items()]
     for loop in loops:
         loop.start()
     _LOG.info("work.started", workers=settings.engine.concurrency)
@@ -116,10 +135,17 @@ def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Ca
         store.audit.checkpoint(file=settings.audit.checkpoint_file)
         return pause
 
+    sweeper = Sweeper(
+        store.inbox,
+        engine,
+        job_of,
+        workflow=PROCESS,
+        clock=stores.now,
+        beside=[build_sweeper(settings, store, engine)],
+    )
     return {
         "dispatcher": Dispatcher(store.inbox, engine, job_of, queue=MESSAGES).tick,
-        "sweep": Sweeper(store.inbox, engine, job_of, workflow=PROCESS, clock=stores.now).tick,
+        "sweep": sweeper.tick,
         "heartbeat": beat,
         "checkpoint": checkpoint,
-        **extraction.ticks(store, engine),
     }

@@ -12,6 +12,24 @@ def _die(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _before_send() -> None:
+    from integration.clients.couriers import MllpCourier
+
+    MllpCourier.carry = _die  # type: ignore[assignment,method-assign]
+
+
+def _after_send() -> None:
+    from integration.clients.couriers import MllpCourier
+
+    carry = MllpCourier.carry
+
+    def then_die(self: MllpCourier, content: bytes, *, name: str) -> None:
+        carry(self, content, name=name)
+        _die()
+
+    MllpCourier.carry = then_die  # type: ignore[assignment,method-assign]
+
+
 def _before_ack() -> None:
     from mappers.hl7v2 import ack
 
@@ -45,6 +63,9 @@ def _after_store() -> None:
 #: Where a role can die: after the commit and before the answer; after the engine took a message and before
 #: the store knows; in a step before its commit; after it and before the engine knows.
 POINTS = {
+    # A delivery: before it is sent, and when the destination has it and the outbox does not know.
+    "before-send": _before_send,
+    "after-send": _after_send,
     "before-ack": _before_ack,
     "before-mark": _before_mark,
     "before-store": _before_store,

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
 from integration import telemetry
-from integration.states import MessageState
+from integration.states import DeliveryState, MessageState
 from integration.store import keys
 from integration.store.audit import Audit
 from integration.store.ids import message_id
@@ -51,6 +51,17 @@ class ScriptedInbox:
         return self.waiting[:limit]
 
 
+@dataclass
+class ScriptedOutbox:
+    """What the outbox would say."""
+
+    waiting: dict[tuple[str, DeliveryState], int] = field(default_factory=dict)
+
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """As scripted."""
+        return self.waiting
+
+
 def stored_message(**changes: Any) -> StoredMessage:
     """A received message."""
     message = StoredMessage(
@@ -75,6 +86,7 @@ class Web:
     services: Services
     store: ResultStore
     inbox: ScriptedInbox
+    outbox: ScriptedOutbox
 
     @property
     def client(self) -> FlaskClient:
@@ -96,11 +108,13 @@ class Web:
 def web_over(folder: Path, **changes: Any) -> Iterator[Web]:
     """An application over an empty store in this folder; `changes` are fields of `Services`."""
     store, inbox, registry = open_store(folder, KEYS), ScriptedInbox(), CollectorRegistry()
+    outbox = ScriptedOutbox()
     ids = iter(range(1, 10_000))
     services = Services(
         database=store.database,
         results=store.results,
         messages=inbox,
+        deliveries=outbox,
         software=Software("Wardwire", "0.0.0-test"),
         public_base=BASE,
         clock=lambda: CLOCK,
@@ -109,7 +123,7 @@ def web_over(folder: Path, **changes: Any) -> Iterator[Web]:
         registry=registry,
         **changes,
     )
-    yield Web(services, store, inbox)
+    yield Web(services, store, inbox, outbox)
     store.database.close()
 
 
