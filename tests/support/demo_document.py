@@ -57,6 +57,21 @@ def pdf(
     return sheet.getvalue()
 
 
+def prose() -> bytes:
+    """One page that speaks of results in sentences, which rules do not read."""
+    sheet = io.BytesIO()
+    canvas = Canvas(sheet, pagesize=A4, invariant=1)
+    canvas.setFont("Helvetica", 11)
+    for line, (label, text) in enumerate((*PATIENT, *ORDER)):
+        canvas.drawString(56, 780 - 16 * line, f"{label}: {text}")
+    canvas.drawString(
+        56, 640, "Ferritin has fallen again and stands near 9 while vitamin B12 and TSH are as in 2025."
+    )
+    canvas.showPage()
+    canvas.save()
+    return sheet.getvalue()
+
+
 def message(
     content: bytes,
     *,

@@ -60,8 +60,51 @@ def _after_store() -> None:
     LabReportFlow._story = then_die  # type: ignore[method-assign]
 
 
+def _file_claimed() -> None:
+    from integration.transports import folder
+
+    folder._read = _die  # type: ignore[assignment]
+
+
+def _file_committed() -> None:
+    from integration.transports.folder import Folder
+
+    Folder._finish = _die  # type: ignore[assignment,method-assign]
+
+
+def _file_placed() -> None:
+    from integration.transports import folder
+
+    reserve = folder._reserve
+
+    def then_die(*arguments: Any) -> None:
+        reserve(*arguments)
+        _die()
+
+    folder._reserve = then_die  # type: ignore[assignment]
+
+
+def _after_run() -> None:
+    from integration.store.runs import Runs
+
+    keep = Runs.keep
+
+    def then_die(self: Runs, *arguments: Any) -> None:
+        keep(self, *arguments)
+        _die()
+
+    Runs.keep = then_die  # type: ignore[method-assign]
+
+
+def _in_model() -> None:
+    from inference.backends.scripted import ScriptedGenerator
+
+    ScriptedGenerator.generate = _die  # type: ignore[assignment,method-assign]
+
+
 #: Where a role can die: after the commit and before the answer; after the engine took a message and before
-#: the store knows; in a step before its commit; after it and before the engine knows.
+#: the store knows; in a step before its commit; after it and before the engine knows; and with a file of a
+#: watched folder claimed, committed, or linked to where it stays.
 POINTS = {
     # A delivery: before it is sent, and when the destination has it and the outbox does not know.
     "before-send": _before_send,
@@ -70,6 +113,12 @@ POINTS = {
     "before-mark": _before_mark,
     "before-store": _before_store,
     "after-store": _after_store,
+    # After a model answered and before its answer was read; when a model is asked anything.
+    "after-run": _after_run,
+    "in-model": _in_model,
+    "file-claimed": _file_claimed,
+    "file-committed": _file_committed,
+    "file-placed": _file_placed,
 }
 
 if __name__ == "__main__":
