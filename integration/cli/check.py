@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -72,7 +72,7 @@ def check(config: Path | None, *, as_json: bool, example: bool) -> None:
 def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
     from integration.wiring.doors import server_tls
     from integration.wiring.stores import open_store
-    from integration.wiring.webs import probes
+    from integration.wiring.webs import probes, tokens_of
 
     yield lambda: Check("settings", passed=True, reason="every setting is known and safe to run with")
     yield _clock
@@ -87,6 +87,8 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
         yield _listener(f"mllp.{name}", listener.host, listener.port)
         yield _tls(f"mllp.{name}", partial(server_tls, listener.tls, name=f"mllp.{name}"))
     yield _listener("web", settings.web.host, settings.web.port)
+    yield _tls("web", partial(server_tls, settings.web.tls, name="web"))
+    yield partial(_tokens, settings, tokens_of)
     for name, channel in settings.channels.items():
         yield _channel(name, zone=channel.time_zone)
 
@@ -122,6 +124,15 @@ def _tls(name: str, load: Callable[[], object]) -> Callable[[], Check]:
         return Check(f"{name}.tls", passed=True, reason="certificate loads" if context else "plain text")
 
     return probe
+
+
+def _tokens(settings: Settings, load: Callable[[Settings], Sized]) -> Check:
+    try:
+        count = len(load(settings))
+    except WardwireError as error:
+        return Check("web.token_file", passed=False, reason=str(error))
+    reason = f"{count} tokens" if count else "no token_file: this machine alone may read"
+    return Check("web.token_file", passed=True, reason=reason)
 
 
 def _channel(name: str, *, zone: str | None) -> Callable[[], Check]:

@@ -60,7 +60,7 @@ def build_application(settings: Settings) -> Flask:
             registry=registry,
             multiprocess_folder=configuration.metrics_folder(),
             probes=probes(settings, store),
-            tokens=_tokens(settings),
+            tokens=tokens_of(settings),
             behind_proxy=settings.web.behind_proxy,
             max_body_bytes=settings.web.max_body_bytes,
             doors=(_hl7_over_http(settings, store),),
@@ -78,7 +78,12 @@ def _hl7_over_http(settings: Settings, store: Store) -> Blueprint:
     return hl7_http.blueprint(intake, frozenset(terms), caller=lambda: str(g.actor))
 
 
-def _tokens(settings: Settings) -> tuple[Token, ...]:
+def tokens_of(settings: Settings) -> tuple[Token, ...]:
+    """The tokens that readers may show; none where no file is named.
+
+    Raises:
+        SettingsInvalid: the file cannot be read, or holds something else.
+    """
     if settings.web.token_file is None:
         return ()
     try:
@@ -123,5 +128,5 @@ def serve_web(settings: Settings) -> None:
     store = stores.open_store(settings)
     stores.demand_current_schema(store)
     store.database.close()
-    _tokens(settings)
+    tokens_of(settings)
     serve(lambda: build_application(settings), settings.web, metrics_folder=configuration.metrics_folder())
