@@ -13,7 +13,16 @@ WardwireError
 ├── DocumentRefused        a document that a message points to may not be fetched, or is none
 ├── DocumentUnreachable    the server of such a document does not answer now
 ├── AuditBroken            the audit chain does not verify
-└── BlobCorrupt            a stored payload does not decrypt or has the wrong digest
+├── BlobCorrupt            a stored payload does not decrypt or has the wrong digest
+├── AddressRefused         an address that nobody allowed was to be called
+└── RemoteError            a server that Wardwire calls did not do what was asked
+    ├── RemoteUnavailable  it does not answer, or asks to come again later
+    ├── RemoteAmbiguous    its answer was lost; what was asked may have been done
+    ├── RemoteRefused      it understood and refused
+    │   └── RemoteForbidden  it refused who asks: credential or scope
+    ├── RemoteMissing      it has nothing there, or no longer
+    ├── RemoteConflict     what it holds contradicts what was asked
+    └── RemoteUnreadable   its answer cannot be read, or is longer than allowed
 
 `integration.flows.retry` maps every type to a verdict, and a test demands that the map be total.
 """
@@ -83,3 +92,61 @@ class DestinationBusy(NotDelivered):
 
 class DestinationRefused(NotDelivered):
     """The destination will not take this as it is; sending it again will not help."""
+
+
+class AddressRefused(WardwireError):
+    """An address that nobody allowed was to be called; nothing was sent there."""
+
+
+class RemoteError(WardwireError):
+    """A server that Wardwire calls did not do what was asked. The text names neither address nor content.
+
+    Attributes:
+        status: HTTP status, None when there was no answer.
+        codes: OperationOutcome.issue.code of the answer, or the OAuth error code.
+        retry_after: seconds after which the server wants to be asked again.
+        outcome: the answer's body for a human; it may name a patient and belongs into sealed storage only.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        status: int | None = None,
+        codes: tuple[str, ...] = (),
+        retry_after: float | None = None,
+        outcome: bytes = b"",
+    ) -> None:
+        super().__init__(text)
+        self.status = status
+        self.codes = codes
+        self.retry_after = retry_after
+        self.outcome = outcome
+
+
+class RemoteUnavailable(RemoteError):
+    """The server does not answer now, or asks to come again later; nothing was done."""
+
+
+class RemoteAmbiguous(RemoteError):
+    """The answer was lost on its way; what was asked may have been done."""
+
+
+class RemoteRefused(RemoteError):
+    """The server understood what was asked and refused it."""
+
+
+class RemoteForbidden(RemoteRefused):
+    """The server refused who asks: the credential or its scope."""
+
+
+class RemoteMissing(RemoteError):
+    """The server has nothing there (404), or no longer (410)."""
+
+
+class RemoteConflict(RemoteError):
+    """What the server holds contradicts what was asked (409, 412, or several matches)."""
+
+
+class RemoteUnreadable(RemoteError):
+    """The server's answer cannot be read as what it should be, or is longer than allowed."""

@@ -44,7 +44,7 @@ def migrate(config: Path | None) -> None:
 @click.option("--example", is_flag=True, help="Print a settings file with every setting and its default.")
 @click.pass_obj
 def check(config: Path | None, *, as_json: bool, example: bool) -> None:
-    """Look at settings, keys, database, channels, clock and disk: what is wrong and what to do about it.
+    """Look at settings, keys, database, channels, FHIR servers, clock and disk: what is wrong, what to do.
 
     Changes nothing but what a first start makes anyway (folder, key file). Exit code 1 if anything is wrong.
 
@@ -57,7 +57,7 @@ def check(config: Path | None, *, as_json: bool, example: bool) -> None:
         click.echo(configuration.example_toml(), nl=False)
         return
     settings = configuration.load(config)
-    checks = run(tuple(_probes(settings)))
+    checks = (*run(tuple(_probes(settings))), *_fhir_servers(settings))
     if as_json:
         told = [{"name": each.name, "passed": each.passed, "reason": each.reason} for each in checks]
         click.echo(json.dumps({"passed": all(each.passed for each in checks), "checks": told}))
@@ -91,6 +91,13 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
     yield partial(_tokens, settings, tokens_of)
     for name, channel in settings.channels.items():
         yield _channel(name, zone=channel.time_zone)
+
+
+def _fhir_servers(settings: Settings) -> Iterator[Check]:
+    from integration.wiring.fhir_servers import probes
+
+    for probe in probes(settings):
+        yield from probe()
 
 
 def _clock() -> Check:

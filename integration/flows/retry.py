@@ -31,6 +31,15 @@ VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
         inference_errors.InputRefused: Attempt.PARK,
         inference_errors.OutputInvalid: Attempt.PARK,
         inference_errors.ReaderMissing: Attempt.PARK,
+        errors.AddressRefused: Attempt.PARK,
+        errors.RemoteError: Attempt.PARK,
+        errors.RemoteUnavailable: Attempt.RETRY,
+        errors.RemoteAmbiguous: Attempt.PARK,
+        errors.RemoteRefused: Attempt.PARK,
+        errors.RemoteForbidden: Attempt.PARK,
+        errors.RemoteMissing: Attempt.PARK,
+        errors.RemoteConflict: Attempt.PARK,
+        errors.RemoteUnreadable: Attempt.PARK,
         Refused: Attempt.PARK,
     }
 )

@@ -7,15 +7,16 @@ one MLLP channel on loopback, results in the embedded store, readable at `/fhir`
 
 from integration.settings.destinations import ClientTlsSettings, DestinationSettings, RouteSettings
 from integration.settings.environment import environment_of_child, metrics_folder, share_metrics
+from integration.settings.fhir import FhirAuthSettings, FhirServerSettings
 from integration.settings.loading import Settings, load, refuse_unsafe
 from integration.settings.models import InferenceSettings, ModelSettings
 from integration.settings.reference import describe, example_toml
+from integration.settings.section import TlsSettings
 from integration.settings.sections import (
     ChannelSettings,
     FolderSettings,
     MllpSettings,
     StoreSettings,
-    TlsSettings,
     WebSettings,
     is_loopback,
 )
@@ -24,6 +25,8 @@ __all__ = [
     "ChannelSettings",
     "ClientTlsSettings",
     "DestinationSettings",
+    "FhirAuthSettings",
+    "FhirServerSettings",
     "FolderSettings",
     "InferenceSettings",
     "MllpSettings",

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -240,6 +241,7 @@ def _unsafe(settings: Settings) -> Iterator[str]:
                 f' destinations.{name}.tls.enabled = true, or destinations.{name}.plaintext = "accepted" if'
                 " the network itself is protected"
             )
+    yield from _unsafe_fhir_servers(settings)
     web = settings.web
     if not is_loopback(web.host):
         if not (web.tls.certificate or web.behind_proxy):
@@ -249,3 +251,15 @@ def _unsafe(settings: Settings) -> Iterator[str]:
             )
         if not web.token_file:
             yield f"web: listening on {web.host} without authentication is refused; set web.token_file"
+
+
+def _unsafe_fhir_servers(settings: Settings) -> Iterator[str]:
+    for name, channel in settings.channels.items():
+        base = channel.fhir.base or ""
+        if base.startswith("http://") and channel.fhir.plaintext != "accepted":
+            if is_loopback(urlsplit(base).hostname or ""):
+                continue
+            yield (
+                f"channels.{name}.fhir.base: a server without TLS is refused; write https, "
+                f'or channels.{name}.fhir.plaintext = "accepted" if the network itself is protected'
+            )

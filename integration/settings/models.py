@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from integration.settings.sections import Section
+from integration.settings.section import Section
 
 
 class InferenceSettings(Section):

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
+
+from integration.settings.fhir import FhirServerSettings
+from integration.settings.section import Section, TlsSettings
 
 MEBIBYTE = 2**20
 
@@ -39,25 +42,6 @@ def _character_set(name: str | None) -> str | None:
         if named(name) is None:
             raise ValueError("not a character set of table 0211, write for example 8859/1")
     return name
-
-
-class Section(BaseModel):
-    """A table of the settings file; unknown keys are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TlsSettings(Section):
-    """Certificates of a listener or of a client."""
-
-    certificate: Path | None = Field(default=None, description="PEM file with the certificate chain.")
-    key: Path | None = Field(default=None, description="PEM file with the private key.")
-    ca: Path | None = Field(
-        default=None, description="PEM file with the authorities that may sign the other side's certificate."
-    )
-    require_client: bool = Field(
-        default=False, description="Mutual TLS: refuse peers without a certificate signed by `ca`."
-    )
 
 
 class WebSettings(Section):
@@ -245,6 +229,9 @@ class ChannelSettings(Section):
     processing_ids: tuple[Literal["P", "T", "D"], ...] = Field(
         default=("P", "T", "D"),
         description="MSH-11 values to accept; others get AR. Results of T and D are labelled HTEST.",
+    )
+    fhir: FhirServerSettings = Field(
+        default=FhirServerSettings(), description="The FHIR server of this feed, if it has one."
     )
     same_id_other_content: Literal["refuse", "process"] = Field(
         default="refuse",

@@ -13,12 +13,12 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from integration import telemetry
 from integration.errors import NotFound, StoreUnavailable, WardwireError
-from integration.web import fhir_answers, fhir_api, health, metrics, pages, security_headers
+from integration.web import fhir_answers, fhir_api, health, key_set, metrics, pages, security_headers
 from integration.web.auth import Refusal, authorize
 from integration.web.services import Services
 
 #: Answered to anybody who can connect: they show no result and no message.
-_OPEN_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "fhir.metadata", "static"})
+_OPEN_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "fhir.metadata", "key_set.jwks", "static"})
 _QUIET_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "metrics.metrics", "static"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
@@ -46,6 +46,7 @@ def create_app(services: Services) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     app.register_blueprint(fhir_api.blueprint(services))
     app.register_blueprint(health.blueprint(services))
+    app.register_blueprint(key_set.blueprint(services))
     app.register_blueprint(metrics.blueprint(services))
     app.register_blueprint(pages.blueprint(services))
     for door in services.doors:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from flask import Blueprint
 from prometheus_client import CollectorRegistry
@@ -72,6 +72,7 @@ class Services:
         behind_proxy: trust X-Forwarded-* of one proxy.
         max_body_bytes: longer requests get 413.
         doors: routes by which messages come in, from `transports`.
+        key_set: the JWK set of the keys by which Wardwire proves who it is to others; public halves only.
     """
 
     database: Database
@@ -90,6 +91,7 @@ class Services:
     behind_proxy: bool = False
     max_body_bytes: int = 32 * 2**20
     doors: tuple[Blueprint, ...] = field(default=())
+    key_set: Mapping[str, Any] = field(default_factory=lambda: {"keys": []})
 
     @property
     def fhir_base(self) -> str:

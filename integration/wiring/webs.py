@@ -22,6 +22,7 @@ from integration.web import health
 from integration.web.auth import Token, read_tokens
 from integration.web.services import Check, Services
 from integration.wiring import stores
+from integration.wiring.fhir_servers import published_keys
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms
 
@@ -64,6 +65,7 @@ def build_application(settings: Settings) -> Flask:
             behind_proxy=settings.web.behind_proxy,
             max_body_bytes=settings.web.max_body_bytes,
             doors=(_hl7_over_http(settings, store),),
+            key_set=published_keys(settings),
         )
     )
 
@@ -129,4 +131,5 @@ def serve_web(settings: Settings) -> None:
     stores.demand_current_schema(store)
     store.database.close()
     tokens_of(settings)
+    published_keys(settings)
     serve(lambda: build_application(settings), settings.web, metrics_folder=configuration.metrics_folder())

@@ -15,6 +15,7 @@ ELSEWHERE: dict[str, str] = {
     "inference.errors.InferenceError": "the same",
     "integration.transports.mllp.framing.PayloadUnframeable": "raised to who frames a payload, at the wire",
     "mappers.hl7v2.lines.UndecodableError": "becomes a Refused with a located issue",
+    "integration.clients.endpoint.Repeatable": "never leaves its module: what it carries is raised instead",
     "integration.clients.mllp.MllpError": "`wardwire send` alone sends over MLLP, and shows it",
     "integration.clients.mllp.Unreachable": "the same",
     "integration.clients.mllp.Unanswered": "the same",

@@ -1,0 +1,97 @@
+"""The tables about a FHIR server that Wardwire calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from integration.settings.section import Section, TlsSettings
+
+#: SMART system scopes for what Wardwire reads and, if it is let, writes.
+_SCOPE = (
+    "system/ImagingStudy.rs system/Media.rs system/DocumentReference.rs system/Binary.r system/Patient.rs "
+    "system/ServiceRequest.rs"
+)
+
+
+def _base(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("not an absolute http(s) URL without query")
+    if parts.username or parts.password:
+        raise ValueError("a URL is no place for a password: set auth instead")
+    return url.rstrip("/")
+
+
+Url = Annotated[str | None, AfterValidator(_base)]
+
+
+class FhirAuthSettings(Section):
+    """How Wardwire proves to a FHIR server who it is."""
+
+    kind: Literal["none", "basic", "bearer", "smart"] = Field(
+        default="none",
+        description="none (or the client certificate of tls), basic, bearer, or SMART Backend Services.",
+    )
+    user: str | None = Field(default=None, description="User name of basic.")
+    secret_file: Path | None = Field(
+        default=None,
+        description="File with the password of basic or the token of bearer; may be replaced at run time.",
+    )
+    secret: SecretStr | None = Field(
+        default=None, description="The same, for the environment; a file outranks it."
+    )
+    client_id: str | None = Field(
+        default=None, description="Client id of smart, as the server registered it."
+    )
+    keys: tuple[Path, ...] = Field(
+        default=(),
+        description="PEM files of the private keys of smart (EC P-384 or RSA): the first signs, all are "
+        "published at /.well-known/jwks.json, so that a new one can be added before an old one goes.",
+    )
+    scope: str = Field(
+        default=_SCOPE, description="Scopes to ask for, separated by blanks; all must be granted."
+    )
+    token_url: Url = Field(
+        default=None, description="Token endpoint; else it is found by smart-configuration."
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> FhirAuthSettings:
+        if self.kind in {"basic", "bearer"} and self.secret_file is None and self.secret is None:
+            raise ValueError(f"{self.kind} needs secret_file or secret")
+        if self.kind == "basic" and not self.user:
+            raise ValueError("basic needs user")
+        if self.kind == "smart" and not (self.client_id and self.keys):
+            raise ValueError("smart needs client_id and keys")
+        return self
+
+
+class FhirServerSettings(Section):
+    """A FHIR R4 server."""
+
+    base: Url = Field(
+        default=None,
+        description="Base URL, e.g. https://ehr.example/fhir. Resources are read here and nowhere else.",
+    )
+    plaintext: Literal["refused", "accepted"] = Field(
+        default="refused", description="A base off loopback without TLS must be accepted in writing here."
+    )
+    auth: FhirAuthSettings = Field(default=FhirAuthSettings(), description="Who Wardwire is to this server.")
+    tls: TlsSettings = Field(
+        default=TlsSettings(), description="Client certificate, and who signs the server's."
+    )
+    connect_seconds: float = Field(default=5.0, gt=0, description="Time for a connection to stand.")
+    answer_seconds: float = Field(
+        default=30.0, gt=0, description="Longest silence while an answer is awaited."
+    )
+    max_answer_bytes: int = Field(
+        default=64 * 2**20,
+        ge=2**16,
+        description="Longest answer in bytes, unpacked; longer ones are refused.",
+    )
