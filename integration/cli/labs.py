@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,9 +29,19 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object with the rows, what is printed, and issues."
 )
+@click.option(
+    "--fhir", "as_fhir", is_flag=True, help="A FHIR R4 transaction Bundle: the document and the draft."
+)
 @click.pass_obj
 def labs(  # noqa: PLR0913  (one argument an option)
-    config: Path | None, file: Path, draw: Path | None, page: int | None, channel_name: str, *, as_json: bool
+    config: Path | None,
+    file: Path,
+    draw: Path | None,
+    page: int | None,
+    channel_name: str,
+    *,
+    as_json: bool,
+    as_fhir: bool,
 ) -> None:
     """Read a laboratory report (PDF or picture) and print its results as a JSON list.
 
@@ -41,20 +50,22 @@ def labs(  # noqa: PLR0913  (one argument an option)
     \b
     Example:
       wardwire labs report.pdf --draw places.png
+      wardwire labs report.pdf --fhir > bundle.json
     """
     from inference.errors import InferenceError
+    from inference.runs import MemoryMemo
     from inference.tasks import lab_report
-    from integration.wiring.terms import channel_of
-    from mappers.hl7v2.units import ucum_code
+    from integration.wiring import stores
+    from integration.wiring.readers import LabReader
 
     settings = configuration.load(config)
     if channel_name not in settings.channels:
         raise SettingsInvalid(f"there is no [channels.{channel_name}]")
-    channel = channel_of(channel_name, settings.channels[channel_name])
-    terms = lab_report.Terms(ucum=partial(ucum_code, channel=channel))
+    reader = LabReader(settings, memo=MemoryMemo(), clock=stores.now)
     content = file.read_bytes()
     try:
-        report = lab_report.read(lab_report.document_of(content), terms=terms)
+        document = lab_report.document_of(content)
+        report = reader.read(document, channel=channel_name, with_model=reader.has_model)
         picture = _drawn(content, report, page) if draw else None
     except InferenceError as error:
         click.echo(f"wardwire labs: refused: {error}", err=True)
@@ -63,9 +74,31 @@ def labs(  # noqa: PLR0913  (one argument an option)
         draw.write_bytes(picture)
     for issue in report.issues:
         click.echo(f"{issue.severity.value}: {issue.location or 'document'}: {issue.text}", err=True)
+    if as_fhir:
+        click.echo(_fhir(report, reader.task, settings), nl=False)
+        return
     rows = [row_json(row) for row in report.rows]
     shown: Any = {**report_json(report), "rows": rows} if as_json else rows
     click.echo(json.dumps(shown, ensure_ascii=False, indent=None if as_json else 1))
+
+
+def _fhir(report: ExtractedReport, task: str, settings: configuration.Settings) -> bytes:
+    """The Bundle as one line."""
+    from integration.flows.labs_bundle import bundle_of
+    from integration.store.ids import utc_text
+    from integration.wiring import stores
+    from integration.wiring.terms import responsible
+    from mappers.domain.times import Moment
+    from mappers.fhir import r4
+
+    bundle = bundle_of(
+        report,
+        task=task,
+        software=stores.software(),
+        recorded=Moment(utc_text(stores.now())),
+        responsible=responsible(settings),
+    )
+    return r4.encode(bundle) + b"\n"
 
 
 def _drawn(content: bytes, report: ExtractedReport, page: int | None) -> bytes:
