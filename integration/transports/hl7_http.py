@@ -5,6 +5,7 @@
 | AA, AE, AR, CA, CE, CR, or a batch of them                  | 200: the request worked, whatever they say |
 | nothing to answer (an acknowledgement; MSH-15, MSH-16)      | 204                                        |
 | no token, or not from here                                  | 401, 403, before anything is read          |
+| the body ended early                                        | 400                                        |
 | no such channel                                             | 404                                        |
 | longer than the server takes                                | 413                                        |
 | neither of the two media types, an unknown charset, encoded | 415                                        |
@@ -56,6 +57,8 @@ def blueprint(intake: Intake, channels: Collection[str], *, caller: Callable[[],
         if charset and codec is None:
             return _unsupported("the charset is not known, or not allowed in HL7 v2")
         body = request.get_data(cache=False)
+        if not _is_whole(body):
+            return _refusal(HTTPStatus.BAD_REQUEST, "the body ended before its length; nothing was kept")
         try:
             reply = intake.receive(body, channel=channel, peer=caller(), way=Way(charset=codec))
         except StoreUnavailable:
@@ -72,6 +75,22 @@ def blueprint(intake: Intake, channels: Collection[str], *, caller: Callable[[],
         return _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the body is longer than this server takes")
 
     return routes
+
+
+def _is_whole(body: bytes) -> bool:
+    """Whether all of the body came.
+
+    Werkzeug tells neither of a peer that went in the midst of it, nor of a body without a length that it cut
+    at the limit: half a message must not be taken for one.
+
+    Raises:
+        RequestEntityTooLarge: it was cut.
+    """
+    if request.content_length is not None:
+        return len(body) == request.content_length
+    if request.max_content_length is not None and len(body) >= request.max_content_length:
+        raise RequestEntityTooLarge
+    return True
 
 
 def _unsupported(text: str) -> Response:

@@ -36,7 +36,9 @@ class Roles:
         )
         return done.stdout
 
-    def start(self, role: str, *, dying_at: str | None = None) -> subprocess.Popen[bytes]:
+    def start(
+        self, role: str, *, dying_at: str | None = None, listening: bool = True
+    ) -> subprocess.Popen[bytes]:
         module = ["integration.cli"] if dying_at is None else ["tests.support.dying", dying_at]
         with (self.folder / f"{role}.log").open("ab") as log:
             process = subprocess.Popen(
@@ -47,7 +49,7 @@ class Roles:
                 stderr=log,
             )
         self.running.append(process)
-        if role == "mllp":
+        if role == "mllp" and listening:
             wait_for(lambda: self.template._listens(self.template.mllp_port), what="the listener")
         return process
 
