@@ -23,8 +23,9 @@ _EARLIEST = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def migrate(config: Path | None) -> None:
+def migrate(config: Path | None, *, as_json: bool) -> None:
     """Bring the database to the schema that this version needs.
 
     \b
@@ -35,7 +36,8 @@ def migrate(config: Path | None) -> None:
     from integration.wiring.stores import open_store
 
     store = open_store(configuration.load(config))
-    click.echo(f"schema {upgrade(store.database)}")
+    schema = upgrade(store.database)
+    click.echo(json.dumps({"schema": schema}) if as_json else f"schema {schema}")
     store.database.close()
 
 

@@ -55,12 +55,19 @@ def convert(
     if ledger is None:
         run.files(files, None)
     else:
-        with ledger.open("w", encoding="utf-8") as stream:
+        with _opened(ledger) as stream:
             run.files(files, stream)
     if as_json:
         click.echo(json.dumps({"converted": run.converted, "refused": run.refused}), err=True)
     if run.refused:
         sys.exit(1)
+
+
+def _opened(path: Path) -> IO[str]:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise click.FileError(str(path), hint=error.strerror or "cannot be written") from None
 
 
 class _Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -107,8 +107,9 @@ def show(store: Store, message_id: str, *, raw: bool, as_json: bool) -> None:
         click.echo(json.dumps(told))
         return
     for name, value in told.items():
-        if name not in {"ledger", "audit", "raw", "deliveries"}:
+        if name not in {"door_issues", "ledger", "audit", "raw", "deliveries"}:
             click.echo(f"{name:<14} {value if value is not None else ''}".rstrip())
+    _print_issues(told["door_issues"])
     _print_ledger(ledger)
     for each in sent:
         click.echo(line(each))
@@ -123,13 +124,17 @@ def _print_ledger(ledger: dict[str, Any] | None) -> None:
         return
     counts = ledger["segments"]
     click.echo(f"{'segments':<14} " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    for issue in ledger["issues"]:
-        click.echo(f"  {issue['severity']:<12} {issue['location']:<14} {issue['text']}")
+    _print_issues(ledger["issues"])
     for row in ledger["rows"]:
         unmapped = f"  not mapped: {', '.join(row['unmapped'])}" if row["unmapped"] else ""
         click.echo(f"  {row['segment']:<10} {row['outcome']:<9} {', '.join(row['paths'])}{unmapped}")
     for each in ledger.get("written", ()):
         click.echo(f"  {each['outcome']:<10} {each['reference']}")
+
+
+def _print_issues(issues: Iterable[dict[str, str]]) -> None:
+    for issue in issues:
+        click.echo(f"  {issue['severity']:<12} {issue['location']:<14} {issue['text']}")
 
 
 def _audit_view(store: Store, message_id: str) -> None:

@@ -33,6 +33,11 @@ from integration.settings.sections import (
 )
 
 FILE_NAME = "wardwire.toml"
+#: Settings of a channel whose keys are names that the sender uses.
+_OF_THE_SENDERS_WORDS = frozenset(
+    name for name, field in ChannelSettings.model_fields.items() if field.annotation == dict[str, str]
+)
+_DEPTH_OF_A_SETTING = 2  # a channel's name and the setting's
 #: What pydantic says of a mistake, in the words of somebody who wrote a settings file.
 _WORDS = {"extra_forbidden": "there is no such setting"}
 
@@ -194,23 +199,29 @@ def _explain(error: ValidationError) -> Iterator[str]:
 
 
 def refuse_unknown_variables(names: Iterable[str]) -> None:
-    """A nested variable under no table of ours is a misspelt setting, which would be left out in silence.
+    """Refuse nested variables that would be left out in silence.
 
     Raises:
-        SettingsInvalid: names them all.
+        SettingsInvalid: names all that are under no table of ours, or that name a key of the sender's own
+            words: variables lose their capitals, which such a key needs.
     """
-    unknown = [
-        name
+    problems = [
+        f"{name}: {problem}"
         for name in sorted(names)
-        if name.startswith("WARDWIRE_") and "__" in name and _table(name) not in Settings.model_fields
+        if name.startswith("WARDWIRE_") and "__" in name and (problem := _problem(name))
     ]
-    if unknown:
-        raise SettingsInvalid("\n".join(f"{name}: there is no such setting" for name in unknown))
+    if problems:
+        raise SettingsInvalid("\n".join(problems))
 
 
-def _table(name: str) -> str:
-    """The table that `WARDWIRE_TABLE__NAME` speaks of."""
-    return name.removeprefix("WARDWIRE_").partition("__")[0].lower()
+def _problem(name: str) -> str | None:
+    table, *path = name.removeprefix("WARDWIRE_").lower().split("__")
+    if table not in Settings.model_fields:
+        return "there is no such setting"
+    if table == "channels" and len(path) > _DEPTH_OF_A_SETTING and path[1] in _OF_THE_SENDERS_WORDS:
+        whole = name.rpartition("__")[0]
+        return f"capitals count in it; write {whole} as JSON, or use a settings file"
+    return None
 
 
 def refuse_unsafe(settings: Settings) -> None:

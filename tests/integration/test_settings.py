@@ -75,3 +75,19 @@ def test_a_reference_to_nothing_is_said_in_plain_words(monkeypatch: pytest.Monke
     monkeypatch.setenv("WARDWIRE_MLLP__DEFAULT__CHANNEL", "zzz")
 
     assert "mllp.default.channel names no channel; add [channels.zzz]" == refusal()
+
+
+def test_keys_in_the_senders_words_are_not_taken_from_a_variables_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Variables lose their capitals: the assigner of HOSP would be that of hosp, which nobody is."""
+    monkeypatch.setenv("WARDWIRE_CHANNELS__LAB__ASSIGNERS__HOSP", "urn:oid:1.2.3")
+
+    assert "write WARDWIRE_CHANNELS__LAB__ASSIGNERS as JSON" in refusal()
+
+
+def test_keys_in_the_senders_words_keep_their_capitals_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way that the refusal names."""
+    monkeypatch.setenv("WARDWIRE_CHANNELS__LAB__ASSIGNERS", '{"HOSP": "urn:oid:1.2.3"}')
+
+    assert {"HOSP": "urn:oid:1.2.3"} == load().channels["lab"].assigners

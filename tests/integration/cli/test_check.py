@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from integration.cli.main import wardwire
+from integration.store.migrations import HEAD
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +48,12 @@ def test_a_certificate_of_the_web_server_that_does_not_load_is_wrong(monkeypatch
     monkeypatch.setenv("WARDWIRE_WEB__TLS__CERTIFICATE", "nowhere.pem")
 
     assert not checked()["web.tls"][0]
+
+
+def test_migrate_says_its_schema_as_json() -> None:
+    """For scripts."""
+    first = CliRunner().invoke(wardwire, ["migrate", "--json"])
+    second = CliRunner().invoke(wardwire, ["migrate", "--json"])
+
+    assert HEAD == json.loads(first.output)["schema"]
+    assert first.output == second.output
