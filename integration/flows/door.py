@@ -190,8 +190,9 @@ def order_key(peek: tokens.Peek, channel: str) -> str:
 
     Only the patient joins an order with its result (ORM knows the placer number, ORU the filler number).
     """
-    if peek.patient:
-        parts = peek.patient.split(peek.delimiters.component or "^")
+    patient = peek.patient
+    if patient:
+        parts = patient.split(peek.delimiters.component or "^")
         assigner = parts[3] if len(parts) > 3 else ""  # noqa: PLR2004 - CX.4
         return f"{channel}|patient|{assigner}|{parts[0]}"
     order = peek.placer_order_number or peek.filler_order_number or peek.accession_number

@@ -155,7 +155,7 @@ class Peek:
         if len(self._fields) < 7:  # noqa: PLR2004 - MSH-7
             return self.start, self.start
         # MSH-1 is the separator itself: "MSH" and MSH-2 to MSH-6, each with a separator behind it.
-        before = self.start + 4 + sum(len(field) + 1 for field in self._fields[1:6])
+        before = self.start + 5 + len("|".join(self._fields[1:6]))
         return before, before + len(self._fields[6])
 
     def _first(self, name: bytes, n: int) -> str:
