@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from integration.engine.dispatcher import Dispatcher, plan
 from integration.engine.sweep import Sweeper
 from integration.flows.extract import ExtractFlow
@@ -48,11 +46,13 @@ def build_flow(settings: Settings, store: Store) -> ExtractFlow:
     )
 
 
-def ticks(store: Store, engine: Engine) -> dict[str, Callable[[], float]]:
-    """What the worker does for readings beside reading, each in a thread of its own."""
-    job_of = plan(INFERENCE, EXTRACT)
+def build_dispatcher(store: Store, engine: Engine) -> Dispatcher:
+    """What hands readings to the engine."""
     readings = Extractions(store.database, clock=stores.now)
-    return {
-        "extraction-dispatcher": Dispatcher(readings, engine, job_of, queue=INFERENCE).tick,
-        "extraction-sweep": Sweeper(readings, engine, job_of, workflow=EXTRACT, clock=stores.now).tick,
-    }
+    return Dispatcher(readings, engine, plan(INFERENCE, EXTRACT), queue=INFERENCE)
+
+
+def build_sweeper(store: Store, engine: Engine) -> Sweeper:
+    """What compares readings with the engine; to go beside the sweeper of messages."""
+    readings = Extractions(store.database, clock=stores.now)
+    return Sweeper(readings, engine, plan(INFERENCE, EXTRACT), workflow=EXTRACT, clock=stores.now)

@@ -21,7 +21,7 @@ from integration.flows.ports import Queue
 from integration.flows.sending import Sending
 from integration.settings import Settings
 from integration.store import heartbeats
-from integration.wiring import stores
+from integration.wiring import extraction, stores
 from integration.wiring.deliveries import (
     DELIVER,
     build_delivery_flow,
@@ -53,7 +53,11 @@ def build_engine(settings: Settings, *, on_death: Callable[[], None] = lambda: N
     return DbosEngine(
         settings.engine_url,
         executor=executor_name(settings),
-        queues=[Queue(MESSAGES, concurrency=width, prefetch=4 * width), *build_queues(settings)],
+        queues=[
+            Queue(MESSAGES, concurrency=width, prefetch=4 * width),
+            extraction.queue(settings),
+            *build_queues(settings),
+        ],
         polling_s=settings.engine.polling_seconds,
         on_death=on_death,
     )
@@ -75,6 +79,7 @@ def build_flow(settings: Settings, store: Store, metrics: telemetry.Metrics) -> 
         responsible=responsible(settings),
         metrics=metrics,
         max_attempts=settings.engine.max_attempts,
+        extracting=extraction.extracting(settings),
         sending=Sending(store.outbox, build_addressing(settings)),
     )
 
@@ -100,6 +105,7 @@ def serve_work(settings: Settings) -> int:
     metrics = telemetry.metrics(CollectorRegistry())
     deliveries = build_delivery_flow(settings, store, metrics)
     engine.workflow(PROCESS, build_flow(settings, store, metrics).process)
+    engine.workflow(extraction.EXTRACT, extraction.build_flow(settings, store).extract)
     engine.workflow(DELIVER, deliveries.deliver)
     engine.start()
     ticks = _ticks(settings, store, engine)
@@ -141,10 +147,11 @@ def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Ca
         job_of,
         workflow=PROCESS,
         clock=stores.now,
-        beside=[build_sweeper(settings, store, engine)],
+        beside=[extraction.build_sweeper(store, engine), build_sweeper(settings, store, engine)],
     )
     return {
         "dispatcher": Dispatcher(store.inbox, engine, job_of, queue=MESSAGES).tick,
+        "extraction-dispatcher": extraction.build_dispatcher(store, engine).tick,
         "sweep": sweeper.tick,
         "heartbeat": beat,
         "checkpoint": checkpoint,
