@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from rich.table import Table
 
 from integration.clients.mllp import Acknowledgement
 from mappers.fhir import r4
+from mappers.fhir.extracted_provenance import EXTRACTED_FROM
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "demo"
 _POTASSIUM = "http://loinc.org|2823-3"
@@ -24,6 +27,8 @@ _TYPES = (
     "Specimen",
     "DiagnosticReport",
     "Observation",
+    "DocumentReference",
+    "Task",
     "Device",
     "Provenance",
 )
@@ -65,6 +70,7 @@ STORY = (
     ),
     Scene("correction", "ORU^R01: the laboratory corrects its potassium", "3-correction.hl7", 3),
     Scene("late", "ORU^R01: the preliminary result arrives once more, late", "4-late-preliminary.hl7", 4),
+    Scene("document", "ORU^R01: one result, and a PDF with three more", "6-document.hl7", 7),
     Scene("broken", "A message of a version that HL7 v2 does not have", "5-broken.hl7", writes=False),
 )
 
@@ -114,13 +120,13 @@ def verify(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> tuple[
 def _checks(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> Iterator[Check]:
     counts = {kind: len(_all(web, kind)) for kind in _TYPES}
     expected = {
-        "Patient": 1, "Encounter": 1, "ServiceRequest": 2, "Specimen": 1,
-        "DiagnosticReport": 2, "Observation": 9, "Device": 1, "Provenance": 4,
+        "Patient": 1, "Encounter": 1, "ServiceRequest": 3, "Specimen": 1, "DiagnosticReport": 4,
+        "Observation": 14, "DocumentReference": 1, "Task": 1, "Device": 1, "Provenance": 7,
     }  # fmt: skip
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     yield Check(f"every expected resource is there, none twice: {told}", counts == expected)
     codes = [answers[scene.name].code for scene in STORY]
-    yield Check(f"answers on the wire: {' '.join(codes)}", codes == ["AA", "AA", "AA", "AA", "AA", "AR"])
+    yield Check(f"answers on the wire: {' '.join(codes)}", codes == ["AA"] * 6 + ["AR"])
     same = answers["final"].raw.split(b"\r")[1] == answers["resend"].raw.split(b"\r")[1]
     yield Check("the resent message got the earlier answer and changed nothing", same)
     found = _all(web, "Observation", code=_POTASSIUM)
@@ -131,13 +137,47 @@ def _checks(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> Itera
         values == ["5.90 preliminary", "5.90 final", "4.50 corrected"],
     )
     yield Check("numbers keep their digits: 4.50 is not 4.5", bool(values) and values[-1].startswith("4.50 "))
-    reports = {report["status"] for report in _all(web, "DiagnosticReport")}
-    yield Check("the late preliminary did not overwrite what is corrected", reports == {"corrected", "final"})
+    reports = sorted(report["status"] for report in _all(web, "DiagnosticReport"))
+    kept = reports == ["corrected", "final", "final", "preliminary"]
+    yield Check("the late preliminary did not overwrite what is corrected", kept)
+    yield from _document_checks(web)
     resources = [resource for kind in _TYPES for resource in _all(web, kind)]
     findings = [issue for resource in resources for issue in r4.validate(resource)]
     yield Check(f"{len(resources)} resources are valid FHIR R4", not findings)
     sources = all(each["entity"][0]["what"]["identifier"]["value"] for each in _all(web, "Provenance"))
     yield Check("each Provenance names its message by the SHA-256 of its bytes", sources)
+
+
+def _document_checks(web: httpx2.Client) -> Iterator[Check]:
+    """What has to be true of the PDF and of what was read off it."""
+    drafts = _all(web, "DiagnosticReport", status="preliminary")
+    read = {f"Observation/{each['id']}": each for each in _all(web, "Observation", status="preliminary")}
+    listed = {result["reference"] for draft in drafts for result in draft["result"]}
+    apart = len(drafts) == 1 and listed == set(read)
+    yield Check(
+        f"{len(read)} results read off the PDF are a draft of their own, apart from the sender's", apart
+    )
+    documents = [each["content"][0]["attachment"] for each in _all(web, "DocumentReference")]
+    whole = all(
+        base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode() == each["hash"]
+        and len(content) == each["size"]
+        for each in documents
+        for content in (base64.b64decode(each["data"]),)
+    )
+    yield Check("the PDF is there byte for byte", bool(documents) and whole)
+    places = {
+        target["reference"]
+        for provenance in _all(web, "Provenance")
+        for target in provenance["target"]
+        for place in target.get("extension", ())
+        if place["url"] == EXTRACTED_FROM
+    }
+    yield Check(
+        "Provenance names page and box of every value that was read", bool(read) and places == set(read)
+    )
+    tasks = _all(web, "Task", status="requested")
+    asked = [task["description"].replace("; ", "\n    ") for task in tasks]
+    yield Check(f"a person is asked:\n    {asked[0] if asked else 'nobody'}", len(tasks) == 1)
 
 
 def _all(web: httpx2.Client, kind: str, **params: str) -> list[dict[str, Any]]:
@@ -166,11 +206,17 @@ def _says(resource: Mapping[str, Any]) -> str:
             return _words(resource["code"])
         case "Specimen":
             return _words(resource["type"])
+        case "DocumentReference":
+            attachment = resource["content"][0]["attachment"]
+            return f"{attachment.get('title', '')}: {attachment['contentType']}, {attachment['size']} bytes"
+        case "Task":
+            return str(resource["description"])
         case "Encounter":
             return str(resource["class"].get("code", ""))
         case "Device":
             return f"{resource['deviceName'][0]['name']} {resource['version'][0]['value']}"
-    return f"{len(resource['target'])} targets, source {resource['entity'][0]['what']['display']}"
+    sources = (entity["what"].get("display", "the document") for entity in resource["entity"])
+    return f"{len(resource['target'])} targets, source {' and '.join(sources)}"
 
 
 def _words(concept: Mapping[str, Any]) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from inference.errors import BackendMisconfigured, BackendUnavailable, InputRefused, Refusal
+from integration import telemetry
 from integration.errors import DocumentRefused, DocumentUnreachable, StoreUnavailable
 from integration.flows.ports import Later
 from integration.settings import Settings
@@ -74,7 +76,7 @@ class Bench:
         settings = Settings(store={"url": f"sqlite:///{folder / 'store.sqlite'}"})
         self.store = stores.open_store(settings)
         upgrade(self.store.database)
-        self.results = workers.build_flow(settings, self.store)
+        self.results = workers.build_flow(settings, self.store, telemetry.metrics(CollectorRegistry()))
         self.reader, self.fetcher = Reader(), Fetcher()
         self.flow = replace(
             extraction.build_flow(settings, self.store),
