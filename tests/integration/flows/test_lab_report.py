@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from integration import telemetry
 from integration.settings import Settings
 from integration.states import MessageState
 from integration.store import ledgers
@@ -28,7 +30,7 @@ class Bench:
         settings = Settings(store={"url": f"sqlite:///{folder / 'store.sqlite'}"})
         self.store = stores.open_store(settings)
         upgrade(self.store.database)
-        self.flow = workers.build_flow(settings, self.store)
+        self.flow = workers.build_flow(settings, self.store, telemetry.metrics(CollectorRegistry()))
 
     def process(self, *, channel: str = "default", **parts: str) -> StoredMessage:
         """Store a message and process it."""
