@@ -103,7 +103,9 @@ def _contents(filing: Filing) -> tuple[tuple[Document | DocumentLink, ...], str 
     for each in texts(filing):
         observed = values.read(each.obx, tuple(each.further))
         if isinstance(observed.value, str):
-            parts.append((obx.code(each.obx), observed.value))
+            unit = observed.unit and (observed.unit.unit or observed.unit.code)
+            words = f"{observed.value} {unit}" if unit else observed.value
+            parts.append((obx.code(each.obx), words))
             statuses.append(obx.status(each.obx, Heading())[0])
             for one in each.further:
                 obx.agree(one, each.obx)

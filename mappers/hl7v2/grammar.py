@@ -82,7 +82,9 @@ class OrderGroup:
         if self.obr is not None or not self.observations:
             return self.obr is None
         numbers = [(obr.raw(n), self.orc.raw(n) if self.orc else "") for n in (2, 3)]
-        return all(not own or own == ordered for own, ordered in numbers)
+        if any(own and ordered and own != ordered for own, ordered in numbers):
+            return False
+        return any(own and own == ordered for own, ordered in numbers) or not any(own for own, _ in numbers)
 
 
 @dataclass(slots=True, eq=False)
@@ -176,9 +178,12 @@ class _Builder:
             place(segment)
 
     def finish(self) -> None:
-        """What no patient's results claimed has no place."""
-        for specimen in self._waiting:
-            self.others += [specimen.spm, *specimen.notes]
+        """What no order claimed is the patient's, or has no place."""
+        known = next((each for each in reversed(self.patients) if each.pid or not each.empty), None)
+        if known:
+            known.specimens += self._waiting
+        else:
+            self.others += [each for one in self._waiting for each in (one.spm, *one.notes)]
         for patient in self.patients:
             if patient.pid is None and patient.empty:
                 alone = [each for each in (patient.pd1, patient.pv1) if each]

@@ -36,6 +36,7 @@ from mappers.domain.issues import IssueCode
 from mappers.hl7v2 import tables
 from mappers.hl7v2.datatypes import codes, identifiers
 from mappers.hl7v2.elements import Element, SegmentReader
+from mappers.hl7v2.fields import Repetition
 from mappers.hl7v2.tokens import Segment
 
 #: Kinds of key; SO (0x0E) cannot occur in a value of an ER7 message (`fields.CONTROL`).
@@ -126,9 +127,20 @@ def work(
 
 
 def digest(group: Iterable[Segment]) -> Work:
-    """A key from the content itself: a resend is recognised, a correction is not."""
-    text = "\r".join(segment.text for segment in group)
-    return (_DIGEST, hashlib.sha256(text.encode()).hexdigest())
+    """A key from the content itself, however it is spelled: a resend is recognised, a correction is not."""
+    text = "\r".join(_meaning(segment) for segment in group)
+    return (_DIGEST, hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest())
+
+
+def _meaning(segment: Segment) -> str:
+    """A segment in the usual delimiters, unescaped."""
+    fields = (segment.field(n).repetitions for n in range(1, segment.count + 1))
+    return "|".join([segment.name, *("~".join(map(_components, each)) for each in fields)])
+
+
+def _components(repetition: Repetition) -> str:
+    parts = (repetition.part(n) for n in range(1, repetition.count + 1))
+    return "^".join("&".join(part.get(n) for n in range(1, part.count + 1)) for part in parts)
 
 
 def observation(of: Work, obx: SegmentReader) -> Identity:

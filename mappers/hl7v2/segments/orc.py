@@ -78,7 +78,12 @@ def read(
         status=_status(orc),
         mentioned=beside.mentioned,
         intent=_intent(obr),
-        identifiers=(*held, *_further_numbers(orc, obr, beside.of("IPC")), *studies[1:]),
+        identifiers=(
+            *held,
+            *_differing(orc, order_numbers),
+            *_further_numbers(orc, obr, beside.of("IPC")),
+            *studies[1:],
+        ),
         aliases=beside.aliases,
         requisition=_requisition(orc),
         accession=_accession(obr, images, beside.of("IPC")),
@@ -170,6 +175,16 @@ def _accession(
     return None
 
 
+def _differing(orc: SegmentReader | None, held: OrderNumbers) -> tuple[Identifier, ...]:
+    """Numbers of ORC that OBR contradicts: OBR names the order, and both are looked for."""
+    found: list[Identifier] = []
+    for n, kind, number in ((2, "PLAC", held.placer), (3, "FILL", held.filler)):
+        if orc and number and orc.first(n).peek(1) not in {None, number.value}:
+            other = identifiers.ei(orc.first(n), kind=kind)
+            found += [other] if other else []
+    return tuple(found)
+
+
 def _further_numbers(
     orc: SegmentReader | None, obr: SegmentReader, procedures: Sequence[SegmentReader]
 ) -> tuple[Identifier, ...]:
@@ -230,12 +245,11 @@ def _callback(orc: SegmentReader | None, obr: SegmentReader) -> ContactPoint | N
 
 
 def _parents(orc: SegmentReader | None, obr: SegmentReader) -> tuple[Identifier, ...]:
-    """The order that this one comes from: ORC-8, else OBR-29, each a pair of placer's and filler's number."""
+    """The order that this one comes from: ORC-8 and OBR-29, pairs of the placer's and the filler's number."""
+    found: list[Identifier | None] = []
     for element in ([orc.first(8)] if orc else []) + [obr.first(29)]:
-        found = tuple(each for each in identifiers.eip(element, placer="PLAC", filler="FILL") if each)
-        if found:
-            return found
-    return ()
+        found += identifiers.eip(element, placer="PLAC", filler="FILL")
+    return tuple(dict.fromkeys(each for each in found if each))
 
 
 def _priority(orc: SegmentReader | None, obr: SegmentReader, timings: Sequence[SegmentReader]) -> str | None:

@@ -30,7 +30,12 @@ def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
     number = pid.first(18)
     return Patient(
         identity=identities.patient(pid, scopes, listed or retired),
-        identifiers=(*listed, *(each for each in retired if each not in listed), *_social_security(pid)),
+        identifiers=(
+            *listed,
+            *(each for each in retired if each not in listed),
+            *_social_security(pid),
+            *_driving_licence(pid),
+        ),
         names=_names(pid),
         telecoms=_telecoms(pid),
         addresses=_addresses(pid),
@@ -51,6 +56,14 @@ def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
 def _social_security(pid: SegmentReader) -> tuple[Identifier, ...]:
     value = pid.text(19)
     return (Identifier(value, _US_SSN, type=codes.of_table("SS", "0203")),) if value else ()
+
+
+def _driving_licence(pid: SegmentReader) -> tuple[Identifier, ...]:
+    """PID-20, withdrawn in v2.7: number and issuing state."""
+    value = pid.text(20, 1)
+    if value is None:
+        return ()
+    return (Identifier(value, assigner=pid.text(20, 2), type=codes.of_table("DL", "0203")),)
 
 
 def _names(pid: SegmentReader) -> tuple[PersonName, ...]:
