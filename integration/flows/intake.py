@@ -29,12 +29,14 @@ Each message of a batch passes the table on its own, and its answers come back a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from integration.flows.door import MLLP, WHOLE, Seen, Situation, Terms, Way, look, owing, refuse_whole
 from integration.flows.replies import Clerk, Reply, Settled
 from integration.store.inbox import Inbox
+from integration.store.records import Receipt
+from integration.telemetry import Metrics
 from mappers.domain.acknowledgement import Ack, Level, Verdict
 from mappers.domain.issues import Issue, IssueCode, Mapped, Refused, Severity
 from mappers.hl7v2 import ack, tokens
@@ -55,12 +57,21 @@ class Intake:
         inbox: where messages are committed.
         terms: by channel name.
         clock: aware now.
+        metrics: what is counted and timed; None counts nothing.
     """
 
-    def __init__(self, inbox: Inbox, terms: Mapping[str, Terms], *, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        terms: Mapping[str, Terms],
+        *,
+        clock: Callable[[], datetime],
+        metrics: Metrics | None = None,
+    ) -> None:
         self._inbox = inbox
         self._terms = terms
         self._clock = clock
+        self._metrics = metrics
         self._clerk = Clerk()
 
     def receive(self, raw: bytes, *, channel: str, peer: str, way: Way = WHOLE) -> Reply:
@@ -79,11 +90,14 @@ class Intake:
         opened = _open(raw, way)
         if isinstance(opened, bytes):
             seen = look(opened, at)
-            return self._clerk.reply((seen, self._inbox.submit(seen.arrival).result()), at)
+            receipt = self._inbox.submit(seen.arrival).result()
+            self._count(receipt, at)
+            return self._clerk.reply((seen, receipt), at)
         settled: list[Settled] = []
         for part in _parts(raw, opened, at):
             futures = [(seen, self._inbox.submit(seen.arrival)) for seen in part]
             settled += [(seen, future.result()) for seen, future in futures]
+        self._count_all(settled, at)
         return self._clerk.reply_to_many(settled, at)
 
     async def answer(self, raw: bytes, *, channel: str, peer: str, way: Way = MLLP) -> Reply:
@@ -97,12 +111,26 @@ class Intake:
         opened = _open(raw, way)
         if isinstance(opened, bytes):
             seen = look(opened, at)
-            return self._clerk.reply((seen, await self._inbox.submit_async(seen.arrival, loop)), at)
+            receipt = await self._inbox.submit_async(seen.arrival, loop)
+            self._count(receipt, at)
+            return self._clerk.reply((seen, receipt), at)
         settled: list[Settled] = []
         for part in _parts(raw, opened, at):
             futures = [self._inbox.submit_async(seen.arrival, loop) for seen in part]
             settled += zip(part, await asyncio.gather(*futures), strict=True)
+        self._count_all(settled, at)
         return self._clerk.reply_to_many(settled, at)
+
+    def _count_all(self, settled: Sequence[Settled], at: Situation) -> None:
+        for _, receipt in settled:
+            self._count(receipt, at)
+
+    def _count(self, receipt: Receipt, at: Situation) -> None:
+        if self._metrics is not None:
+            channel = at.terms.channel.name
+            self._metrics.received.labels(channel, receipt.verdict.value).inc()
+            seconds = (self._clock() - at.now).total_seconds()
+            self._metrics.receive_seconds.labels(channel).observe(seconds)
 
     def refuse_oversize(self, head: bytes, *, channel: str, limit: int, way: Way = MLLP) -> bytes | None:
         """The answer to a message too long to be held, made from its first bytes alone; None for none.

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from prometheus_client import CollectorRegistry
+
 from integration import telemetry
 from integration.engine.loop import Loop
 from integration.errors import SettingsInvalid, StoreUnavailable
@@ -132,7 +134,8 @@ async def serve_mllp(settings: Settings) -> int:
     """
     store = stores.open_store(settings)
     stores.demand_current_schema(store)
-    intake = Intake(store.inbox, build_terms(settings), clock=stores.now)
+    metrics = telemetry.metrics(CollectorRegistry())
+    intake = Intake(store.inbox, build_terms(settings), clock=stores.now, metrics=metrics)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
