@@ -6,19 +6,23 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 from sqlmodel import SQLModel
 
 from integration.store import tables  # noqa: F401  # declares the table
+from integration.store.statements import places, run
 
 _LEDGERS = SQLModel.metadata.tables["message_ledger"]
+_KEEP = (
+    "INSERT INTO message_ledger (message_id, content) VALUES (?, ?)"
+    " ON CONFLICT (message_id) DO UPDATE SET content = excluded.content"
+)
 
 
 def keep(connection: Connection, message_id: str, ledger: Mapping[str, Any]) -> None:
     """Keep the ledger of a message in the caller's transaction, in place of an earlier run's."""
-    connection.execute(delete(_LEDGERS).where(_LEDGERS.c.message_id == message_id))
     content = json.dumps(ledger, separators=(",", ":"))
-    connection.execute(insert(_LEDGERS).values(message_id=message_id, content=content))
+    run(connection, _KEEP.replace("?", places(1, connection)), (message_id, content))
 
 
 def find(connection: Connection, message_id: str) -> dict[str, Any] | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, union_all
+from sqlalchemy import Connection, select, text, union_all
 
 from integration.errors import Conflict, NotFound
 from integration.states import MESSAGE_MOVES, MessageState
@@ -15,8 +16,8 @@ from integration.store.canonical import canonical
 from integration.store.ids import first_id_at
 from integration.store.preparation import SEPARATOR
 from integration.store.records import Act, MessageFilter, StoredMessage, Undispatched
-from integration.store.statements import places
-from integration.store.tables import MESSAGES, PAYLOADS
+from integration.store.statements import places, run
+from integration.store.tables import MESSAGES
 from mappers.domain.acknowledgement import Verdict
 from mappers.domain.attribution import AuditOutcome
 
@@ -26,6 +27,10 @@ _SHOWN = (
     "received_at", "size", "digest", "order_key", "state", "verdict", "issues", "reason", "attempts",
     "replays", "dispatched_at", "finished_at", "parent_id",
 )  # fmt: skip
+_FIND = f"SELECT {', '.join(_SHOWN)} FROM message WHERE id ="  # noqa: S608  # constants
+#: What a move changes, beside the state.
+_MOVED = ("reason", "attempts", "replays", "dispatched_at", "finished_at")
+_MOVE = f"UPDATE message SET state = ?, {', '.join(f'{name} = ?' for name in _MOVED)} WHERE id = ?"  # noqa: S608
 #: The text after the separator of a door key: bounds the range of all that begin with one control id.
 _AFTER_SEPARATOR = chr(ord(SEPARATOR) + 1)
 #: As literals, since a planner cannot match a parameter with the condition of a partial index.
@@ -46,7 +51,7 @@ def find(connection: Connection, message_id: str) -> StoredMessage:
     Raises:
         NotFound: there is none of that id.
     """
-    row = connection.execute(select(*(_M[name] for name in _SHOWN)).where(_M.id == message_id)).first()
+    row = run(connection, f"{_FIND} {places(1, connection)}", (message_id,)).fetchone()
     if row is None:
         raise NotFound("there is no message of that id")
     return _message(row)
@@ -54,12 +59,10 @@ def find(connection: Connection, message_id: str) -> StoredMessage:
 
 def payload(connection: Connection, seq: int) -> tuple[str | None, bytes | None]:
     """Where the bytes of a message are: the name of its blob, or the sealed bytes themselves."""
-    query = (
-        select(_M.blob, PAYLOADS.c.sealed)
-        .select_from(MESSAGES.outerjoin(PAYLOADS, PAYLOADS.c.seq == _M.seq))
-        .where(_M.seq == seq)
+    sql = (
+        "SELECT blob, sealed FROM message LEFT JOIN payload ON payload.seq = message.seq WHERE message.seq ="
     )
-    blob, sealed = connection.execute(query).one()
+    blob, sealed = run(connection, f"{sql} {places(1, connection)}", (seq,)).fetchone()
     return blob, sealed
 
 
@@ -158,17 +161,19 @@ def move(connection: Connection, message_id: str, state: MessageState, act: Act)
     before = find(connection, message_id)
     if state not in MESSAGE_MOVES[before.state]:
         raise Conflict(f"a message that is {before.state.value} cannot become {state.value}")
-    changes: dict[str, Any] = {"state": state.value, "reason": act.reason, "finished_at": None}
+    changes: dict[str, Any] = {"state": state, "reason": act.reason, "finished_at": None}
     if state is MessageState.RECEIVED:
         changes |= {"replays": before.replays + 1, "attempts": 0, "dispatched_at": None}
     elif state is MessageState.PROCESSING:
         changes["attempts"] = before.attempts + 1
     elif state in _FINISHED:
         changes["finished_at"] = act.at
-    connection.execute(MESSAGES.update().where(_M.id == message_id).values(changes))
+    after = replace(before, **changes)
+    values = (after.state.value, *(getattr(after, name) for name in _MOVED), message_id)
+    run(connection, _MOVE.replace("?", places(1, connection)), values)
     seq = _audit_move(connection, before, state, act)
     acknowledgements.decide(connection, message_id, state, act, seq=seq)
-    return find(connection, message_id)
+    return after
 
 
 def _audit_move(connection: Connection, before: StoredMessage, state: MessageState, act: Act) -> int:
@@ -182,13 +187,9 @@ def _audit_move(connection: Connection, before: StoredMessage, state: MessageSta
     return audit.extend(connection, [fact], audit.head(connection)).seq
 
 
-def _message(row: Row[Any]) -> StoredMessage:
-    values = dict(row._mapping)  # noqa: SLF001  # SQLAlchemy's public name
-    return StoredMessage(
-        **values
-        | {
-            "state": MessageState(row.state),
-            "verdict": Verdict(row.verdict),
-            "issues": decode_issues(row.issues),
-        }
-    )
+def _message(row: Sequence[Any]) -> StoredMessage:
+    values = dict(zip(_SHOWN, row, strict=True))
+    values["state"] = MessageState(values["state"])
+    values["verdict"] = Verdict(values["verdict"])
+    values["issues"] = decode_issues(values["issues"])
+    return StoredMessage(**values)

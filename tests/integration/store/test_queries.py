@@ -36,7 +36,7 @@ def sent(store, work: Callable[[sa.Connection], object]) -> list[tuple[str, obje
     def undone(connection: sa.Connection) -> None:
         sa.event.listen(connection, "before_cursor_execute", note)
         with pytest.MonkeyPatch.context() as patch:
-            for module in (audit, registration, statements):
+            for module in (audit, messages, registration, statements):
                 patch.setattr(module, "run", spy)
             work(connection)
         sa.event.remove(connection, "before_cursor_execute", note)
