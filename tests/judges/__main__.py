@@ -3,7 +3,7 @@
     python -m tests.judges [FOLDER ...]
 
 Each FOLDER holds resources or Bundles, one JSON file each. Resources that our writers make of odd reports
-are always judged with them. Exit 0: no finding; 1: findings, one a line; 2: a judge could not do its work.
+and of documents are always judged with them. Exit 0: no finding; 1: findings, one a line; 2: a judge could not do its work.
 
 google-fhir knows codes of required bindings, reference types and dates; fhircraft every invariant in
 FHIRPath and the rules of Bundles. They cannot live in one environment (protobuf), nor in ours, so that each
@@ -19,6 +19,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+from tests.judges.drafts import write_drafts
 from tests.judges.odd_reports import write_odd_reports
 
 HERE = Path(__file__).parent
@@ -51,6 +52,7 @@ def main(folders: list[str]) -> int:
     """Judge every folder, print the findings, say how it went."""
     with tempfile.TemporaryDirectory(prefix="wardwire-judges-") as work:
         write_odd_reports(Path(work))
+        write_drafts(Path(work))
         places = [Path(folder) for folder in folders] + [Path(work)]
         files = [file for place in places for file in sorted(place.glob("*.json"))]
         if not all(any(place.glob("*.json")) for place in places):

@@ -1,0 +1,32 @@
+"""Drafts of documents as FHIR, for the judges: with and without a model, of every kind of value, taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mappers.fhir import extracted_bundle, r4
+from mappers.fhir.result_bundle import WrittenBundle
+from mappers.fhir.review_task import Asked
+from mappers.fhir.whose import Whose
+from tests.mappers.fhir import test_extracted_bundle as given
+
+
+def write_drafts(folder: Path) -> None:
+    """Write one resource a file into `folder`."""
+    drafts = given.made(*given.ALL, model_run=given.RUN)
+    kept = [entry.resource for entry in drafts.entries if not entry.once]
+    written: dict[str, WrittenBundle] = {
+        "draft": drafts,
+        "nobody": given.made(*given.ALL, whose=Whose()),
+        "question": extracted_bundle.write_question(
+            Asked(focus=given.DOCUMENT, reasons=("not read",)),
+            reading=given.reading(source=None),
+            whose=given.WHOSE,
+        ),
+        "retraction": extracted_bundle.retract(
+            kept, reading=given.reading(), whose=given.WHOSE, reason="the sender withdrew the document"
+        ),
+    }
+    for name, bundle in written.items():
+        for number, entry in enumerate(bundle.entries):
+            (folder / f"{name}-{number:02}.json").write_bytes(r4.encode(entry.resource))
