@@ -6,6 +6,7 @@ import csv
 import io
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 
 from inference.errors import ReaderMissing
@@ -15,6 +16,8 @@ from inference.media.sandbox import Limits
 
 #: Dots per inch of pages drawn for OCR: below 200 digits suffer, above 300 only time does.
 DPI = 250
+#: The size of the second reading, as a share of the first.
+SECOND = 1.4
 
 _DASHES = frozenset("-\u2013\u2014=+")
 #: Share of the usual height below which a mark is no letter, and certainty below which it is no word.
@@ -49,6 +52,37 @@ def read(png: bytes, *, scale: float = 1.0, process: Limits = _PROCESS) -> tuple
     table = sandbox.program([_PROGRAM, "stdin", "stdout", "--dpi", str(DPI), "tsv"], png, limits=process)
     words = list(_words(table.decode("utf-8", "replace"), scale))
     return tuple(word for word in words if _is_writing(word, words))
+
+
+def agreed(words: Sequence[Word], again: Sequence[Word]) -> tuple[Word, ...]:
+    """The words of one reading; digits that another reading of the same page does not repeat are uncertain.
+
+    A lost decimal point is the error that looks right. It rarely happens twice at two sizes.
+
+    Args:
+        words: the reading that counts.
+        again: the same page read at another size, in the same units.
+    """
+    return tuple(
+        word if not _has_digit(word.text) or _over(word, again) == word.text else replace(word, certainty=0.0)
+        for word in words
+    )
+
+
+def _has_digit(text: str) -> bool:
+    return any(letter.isdigit() for letter in text)
+
+
+def _over(word: Word, again: Sequence[Word]) -> str:
+    """What the other reading says in the place of a word."""
+    x0, top, x1, bottom = word.box
+    there = []
+    for other in again:
+        left, upper, right, lower = other.box
+        shared = min(x1, right) - max(x0, left)
+        if shared > 0.5 * min(x1 - x0, right - left) and min(bottom, lower) - max(top, upper) > 0:
+            there.append(other)
+    return "".join(other.text for other in sorted(there, key=lambda other: other.box[0]))
 
 
 def _is_writing(word: Word, words: Sequence[Word]) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from inference.errors import InputRefused, ReaderMissing, Refusal
 from inference.media import image, ocr, pages, pdf, sniff
-from inference.media.pages import Page, Pages, Word
+from inference.media.pages import Box, Page, Pages, Word
 from inference.media.pdf import PdfLimits
 from inference.tasks.lab_report.strips import inside
 from mappers.domain.documents import Document
@@ -19,6 +19,8 @@ NO_OCR: Final = "not read: no OCR here"
 #: A grid for plain text, so that columns of blanks are columns.
 _LETTER: Final = 6.0
 _LINE: Final = 12.0
+#: Share of the page that a logo or signature does not take.
+_LARGE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,11 @@ def _pdf(content: bytes, limits: PdfLimits) -> Acquired:
     issues = list(pages.issues(read))
     without: tuple[int, ...] = ()
     if drawn and ocr.available():
-        pictures = pdf.render(content, drawn, dpi=ocr.DPI, grey=True, limits=limits)
-        for number, picture in zip(drawn, pictures, strict=True):
-            page = found[number - 1]
-            found[number - 1] = _with_ocr(page, ocr.read(picture.png, scale=picture.scale))
+        sizes = (ocr.DPI, round(ocr.DPI * ocr.SECOND))
+        twice = [pdf.render(content, drawn, dpi=dpi, grey=True, limits=limits) for dpi in sizes]
+        for number, *pair in zip(drawn, *twice, strict=True):
+            first, second = (ocr.read(picture.png, scale=picture.scale) for picture in pair)
+            found[number - 1] = _with_ocr(found[number - 1], ocr.agreed(first, second))
     elif drawn:
         without = tuple(drawn)
         issues.append(_no_ocr())
@@ -75,16 +78,25 @@ def _pdf(content: bytes, limits: PdfLimits) -> Acquired:
 
 
 def _needs_ocr(page: Page) -> bool:
-    """Whether the page has something beside its text layer: a picture instead of words, unknown glyphs."""
-    return bool(page.unreadable) or (not page.words and bool(page.pictures))
+    """Whether the page shows something that its text layer does not say."""
+    return bool(_unsaid(page))
+
+
+def _unsaid(page: Page) -> list[Box]:
+    """Unknown glyphs, and pictures large enough to hold a table."""
+    area = page.width * page.height
+    large = [box for box in page.pictures if (box[2] - box[0]) * (box[3] - box[1]) > _LARGE * area]
+    return [*page.unreadable, *large] if page.words else [*page.unreadable, *page.pictures]
 
 
 def _with_ocr(page: Page, words: Sequence[Word]) -> Page:
-    if not page.unreadable:
+    if not page.words:
         return replace(page, words=tuple(words), by_ocr=True)
-    # The text layer's own words stay; OCR fills the places of the unknown glyphs.
-    filled = [word for box in page.unreadable for word in inside(words, box)]
-    return replace(page, words=(*page.words, *filled))
+    # The text layer's own words stay; OCR fills the places that it leaves out.
+    taken = [word.box for word in page.words]
+    filled = {id(word): word for box in _unsaid(page) for word in inside(words, box)}
+    new = [word for word in filled.values() if not any(inside([word], box) for box in taken)]
+    return replace(page, words=(*page.words, *new))
 
 
 def _left_out(read: Pages) -> list[Issue]:
@@ -103,8 +115,11 @@ def _image(content: bytes, limits: PdfLimits) -> Acquired:
     found = [Page(number, frame.width, frame.height) for number, frame in enumerate(read.frames, 1)]
     if not ocr.available():
         return Acquired(tuple(found), read.total, tuple(page.number for page in found), (_no_ocr(),))
-    for index, frame in enumerate(read.frames):
-        found[index] = replace(found[index], words=ocr.read(frame.png), by_ocr=True)
+    larger = image.read(content, pages=limits.pages, factor=ocr.SECOND, process=limits.process)
+    for index, (frame, again) in enumerate(zip(read.frames, larger.frames, strict=True)):
+        # The larger one counts: small print is what OCR fails at.
+        words = ocr.agreed(ocr.read(again.png, scale=again.scale), ocr.read(frame.png))
+        found[index] = replace(found[index], words=words, by_ocr=True)
     issues = _left_out(Pages(tuple(found), read.total))
     return Acquired(tuple(found), read.total, (), tuple(issues))
 

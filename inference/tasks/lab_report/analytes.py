@@ -43,7 +43,7 @@ class Analyte:
     key: str
     name: str
     loinc: str
-    loinc_name: str
+    loinc_name: str | None
     ucum: str
     quantitative: bool
     ordinal: bool
@@ -180,7 +180,9 @@ def _analyte(row: Mapping[str, str]) -> Analyte:
         key=row["key"],
         name=row["name"],
         loinc=row["loinc"],
-        loinc_name=row["loinc_name"],
+        # The name of a few codes could not be compared with LOINC's own: a code without a name is better
+        # than a name that is not LOINC's.
+        loinc_name=None if row["verified_in"] == "secondary" else row["loinc_name"],
         ucum=row["ucum"],
         quantitative="Quantity" in row["value_kind"],
         ordinal="CodeableConcept" in row["value_kind"],

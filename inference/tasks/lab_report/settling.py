@@ -90,14 +90,12 @@ def settle(row: Row, context: Context) -> Extracted:
     if unit is not None and ucum is None:
         issues.append(_issue(IssueCode.CODE_INVALID, "the unit has no certain UCUM code"))
     specimen_text, specimen = _specimen(row, context)
-    numeric = not parts.text
-    choice = _choice(row, context, specimen, numeric=numeric, ucum=ucum, unit=unit)
+    choice = _choice(row, context, specimen, numeric=not parts.text, ucum=ucum, unit=unit)
     code = _code(row, context, choice, issues)
     effective_printed, effective = _effective(row, context)
-    analyte = choice.analyte
     return Extracted(
         name=row.name.text,
-        key=analyte.key if analyte else None,
+        key=choice.analyte.key if choice.analyte else None,
         code=code,
         printed=parts.value.text,
         value=value,
@@ -106,7 +104,7 @@ def settle(row: Row, context: Context) -> Extracted:
         reference_range=_range(row, context, unit=unit, ucum=ucum),
         flag=parts.flag.text or None,
         interpretation=_interpretation(parts.flag.text),
-        specimen=_specimen_concept(specimen_text, specimen, analyte),
+        specimen=_specimen_concept(specimen_text, specimen, choice.analyte),
         effective=effective,
         effective_printed=effective_printed,
         panel=row.panel,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import pytest
+from reportlab.lib.utils import ImageReader
 
 from inference.backends.scripted import ScriptedGenerator
 from inference.errors import BackendUnavailable
+from inference.media import ocr, pdf
 from inference.ports import Prompt
 from inference.runs import MemoryMemo
 from inference.tasks import lab_report
@@ -153,6 +156,50 @@ def test_plain_text_is_a_document() -> None:
     text = "Test            Result   Units     Reference\nPotassium       4.1      mmol/L    3.5-5.1\n"
 
     assert [("Potassium", "4.1")] == [(row.name, row.printed) for row in read(text.encode()).rows]
+
+
+needs_tesseract = pytest.mark.skipif(not ocr.available(), reason="needs OCR: apt-get install tesseract-ocr")
+
+
+def _scan() -> tuple[bytes, Any]:
+    picture = pdf.render(pages.plain(), [1], dpi=200)[0].png
+    return picture, ImageReader(io.BytesIO(picture))
+
+
+@needs_tesseract
+@pytest.mark.parametrize("kind", ["picture", "scanned-pdf", "picture-on-a-page", "hidden-layer-over-a-scan"])
+def test_a_scan_is_read_by_ocr(kind: str) -> None:
+    """Alone, as a page, beside text, and below an invisible layer that says something else."""
+    picture, image = _scan()
+    if kind == "picture":
+        content = picture
+    else:
+        page, stream = pages.canvas()
+        page.drawImage(image, 0, 0, 595, 842)
+        if kind == "picture-on-a-page":
+            page.drawString(50, 820, "Northwood Regional Laboratory")
+        elif kind == "hidden-layer-over-a-scan":
+            words = page.beginText(50, 600)
+            words.setTextRenderMode(3)
+            words.textOut("Hemoglobin: 1.0 g/dL (12.0-16.0)")
+            page.drawText(words)
+        page.save()
+        content = stream.getvalue()
+
+    report = read(content)
+
+    assert [("Potassium", "4.1"), ("Sodium", "140")] == [(row.name, row.printed) for row in report.rows]
+    assert {Method.OCR} == {row.method for row in report.rows}
+
+
+def test_without_ocr_a_scan_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No value, no silence."""
+    monkeypatch.setattr(ocr, "available", lambda: False)
+
+    report = read(_scan()[0])
+
+    assert ((), (), 1) == (report.rows, report.pages_read, len(report.unread))
+    assert {"not read: no OCR here", "not read: no model"} <= {issue.text for issue in report.issues}
 
 
 # What the rules leave over: one row whose result cell they cannot read.
