@@ -37,8 +37,12 @@ def build(folder: Path) -> Path:
 
     tokenizer = _tokenizer()
     token = tokenizer.convert_tokens_to_ids
-    pictures = Gemma3ImageProcessorPil(size={"height": 112, "width": 112}, image_mean=[0.5] * 3, image_std=[0.5] * 3)
-    processor = Gemma3Processor(image_processor=pictures, tokenizer=tokenizer, chat_template=CHAT, image_seq_length=16)
+    pictures = Gemma3ImageProcessorPil(
+        size={"height": 112, "width": 112}, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+    processor = Gemma3Processor(
+        image_processor=pictures, tokenizer=tokenizer, chat_template=CHAT, image_seq_length=16
+    )
     text = Gemma3TextConfig(
         vocab_size=len(tokenizer) + (-len(tokenizer)) % 64, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=16, sliding_window=1024,
@@ -54,7 +58,12 @@ def build(folder: Path) -> Path:
     model = Gemma3ForConditionalGeneration(config).to(torch.float32)
     # The real one samples unless it is told not to: so does this one.
     model.generation_config = GenerationConfig(
-        bos_token_id=2, eos_token_id=[1, token("<end_of_turn>")], pad_token_id=0, do_sample=True, top_k=64, top_p=0.95
+        bos_token_id=2,
+        eos_token_id=[1, token("<end_of_turn>")],
+        pad_token_id=0,
+        do_sample=True,
+        top_k=64,
+        top_p=0.95,
     )
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
@@ -75,9 +84,15 @@ def _tokenizer():
     trained.train_from_iterator(_CORPUS, trainer)
     told = json.loads(trained.to_str())["model"]
     vocabulary = dict(told["vocab"])
-    merges = [tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in told["merges"]]
+    merges = [
+        tuple(merge) if isinstance(merge, list) else tuple(merge.split(" ")) for merge in told["merges"]
+    ]
     extra = ["<unused94>", "<unused95>", "<start_of_turn>", "<end_of_turn>", "\n", "\n\n"]
-    extra += [f"<0x{byte:02X}>" for byte in range(256)] + ["<start_of_image>", "<end_of_image>", "<image_soft_token>"]
+    extra += [f"<0x{byte:02X}>" for byte in range(256)] + [
+        "<start_of_image>",
+        "<end_of_image>",
+        "<image_soft_token>",
+    ]
     for piece in extra:
         vocabulary.setdefault(piece, len(vocabulary))
     tokenizer = GemmaTokenizer(
@@ -86,7 +101,11 @@ def _tokenizer():
                               "image_token": "<image_soft_token>"},
     )  # fmt: skip
     # Thinking marks are ordinary tokens, as in the real vocabulary.
-    tokenizer.add_tokens([AddedToken(mark, special=False, normalized=False) for mark in ("<unused94>", "<unused95>")])
-    turns = [AddedToken(mark, special=True, normalized=False) for mark in ("<start_of_turn>", "<end_of_turn>")]
+    tokenizer.add_tokens(
+        [AddedToken(mark, special=False, normalized=False) for mark in ("<unused94>", "<unused95>")]
+    )
+    turns = [
+        AddedToken(mark, special=True, normalized=False) for mark in ("<start_of_turn>", "<end_of_turn>")
+    ]
     tokenizer.add_tokens(turns, special_tokens=True)
     return tokenizer
