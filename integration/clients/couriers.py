@@ -48,6 +48,8 @@ class MllpCourier:
     def carry(self, content: bytes, *, name: str) -> str | None:  # noqa: ARG002 - MSH-10 names it
         """Send a message and read its acknowledgement: the codes of MSA-1 and ERR-3 or ERR-1.
 
+        An acknowledgement is not acknowledged: it counts as taken once it is sent.
+
         Raises:
             DestinationUnreachable: no connection.
             DestinationSilent: no answer with its MSH-10 in MSA-2 came in time, or the connection broke.
@@ -56,6 +58,9 @@ class MllpCourier:
         """
         with self._sender() as sender:
             try:
+                if mllp.is_acknowledgement(content):
+                    sender.tell(content)
+                    return None
                 answer = sender.send(content)
             except mllp.Unreachable as error:
                 raise DestinationUnreachable(str(error)) from error

@@ -23,6 +23,8 @@ from typing import Self
 from integration.errors import WardwireError
 
 _MAX_ANSWER_BYTES = 2**20
+#: How long a receiver that wants nothing is given to say so by closing, before a message counts as told.
+_TOLD_SECONDS = 0.25
 _READ_BYTES = 65_536
 #: MSH is the first segment of a message and fits.
 _HEADER_BYTES = 4096
@@ -85,6 +87,11 @@ def frame(message: bytes) -> bytes:
 def control_id(message: bytes) -> str:
     """MSH-10, empty where there is none. Control ids are ASCII; other bytes keep their value as Latin-1."""
     return _field(message[:_HEADER_BYTES], b"MSH", 9)
+
+
+def is_acknowledgement(message: bytes) -> bool:
+    """Whether it answers another message (MSH-9 is ACK), and so is answered by nobody."""
+    return re.match(r"ACK([^A-Za-z0-9]|\Z)", _field(message[:_HEADER_BYTES], b"MSH", 8)) is not None
 
 
 def read_acknowledgement(answer: bytes, *, seconds: float = 0.0) -> Acknowledgement | None:
@@ -190,6 +197,30 @@ class Sender:
                 raise Unanswered(f"the connection broke before the answer ({_reason(error)})") from error
             undo.pop_all()
         return acknowledgement
+
+    def tell(self, message: bytes) -> None:
+        """Send one message that nobody answers, an acknowledgement; what is said to it is thrown away.
+
+        Raises:
+            Unsendable: MLLP cannot carry it.
+            Unreachable: no connection.
+            Unanswered: the connection broke or was closed while it was sent.
+        """
+        block, connection = frame(message), self._connected()
+        said = b"nothing"
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            try:
+                connection.settimeout(self._receiver.answer_seconds)
+                connection.sendall(block)
+                connection.settimeout(_TOLD_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    said = connection.recv(_READ_BYTES)
+            except OSError as error:
+                raise Unanswered(f"the connection broke while it was sent ({_reason(error)})") from error
+            if not said:
+                raise Unanswered("closed by the receiver while it was sent")
+            undo.pop_all()
 
     def _connected(self) -> socket.socket:
         """The connection, made anew if the receiver has closed it since."""

@@ -19,16 +19,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from integration.flows.replies import answer_id
-from integration.store import acknowledgements
+from integration.store import acknowledgements, messages
 from integration.store.acknowledgements import Decided
 from integration.store.database import Database, Transaction
+from integration.store.delivery_records import Parcel
 from integration.store.ids import utc_text
+from integration.store.outbox import Outbox, Prepared
 from integration.store.records import Act
 from mappers.domain.acknowledgement import Ack, Level, Verdict
 from mappers.domain.issues import Issue, IssueCode, Severity
 from mappers.domain.times import Moment
 from mappers.hl7v2 import ack, tokens
 
+#: `Parcel.form` of an acknowledgement.
+FORM = "ACK"
+#: Seconds between two looks for those that go to a destination.
+_LOOK_SECONDS = 0.25
 #: Messages that one statement asks for.
 _TOGETHER = 500
 _NOT_PROCESSED = Issue(
@@ -113,3 +119,45 @@ def _of(connection: Transaction, message_ids: Sequence[str]) -> tuple[set[str], 
         decided += acknowledgements.decided_of(connection, some)
         known |= acknowledgements.known(connection, some)
     return known, decided
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """Hands the acknowledgements that go to a destination to its outbox, once each.
+
+    Attributes:
+        acks: what was decided.
+        outbox: of the same store.
+    """
+
+    acks: ApplicationAcks
+    outbox: Outbox
+
+    def tick(self) -> float:
+        """Hand over what is due; return the seconds until the next look.
+
+        Raises:
+            StoreUnavailable: nothing is lost, they stay due.
+        """
+        database = self.acks.database
+        with database.read() as connection:
+            found = acknowledgements.due(connection, limit=_TOGETHER)
+            about = [messages.find(connection, each.message_id) for each in found]
+        if not found:
+            return _LOOK_SECONDS
+        parcels = [
+            self.outbox.prepare(message, Parcel(destination=each.route, form=FORM, pieces=(write(each),)))
+            for each, message in zip(found, about, strict=True)
+        ]
+        prepared = list(zip(found, parcels, strict=True))
+        database.write(lambda connection: self._hand_over(connection, prepared)).result()
+        return 0.0
+
+    def _hand_over(self, connection: Transaction, prepared: Sequence[tuple[Decided, Prepared]]) -> None:
+        # Another worker may have been here since.
+        due = {each.message_id for each in acknowledgements.due(connection, limit=_TOGETHER)}
+        mine = [(each, parcel) for each, parcel in prepared if each.message_id in due]
+        now = self.acks.clock()
+        self.outbox.add(connection, [parcel for _, parcel in mine], now)
+        act = Act(utc_text(now), self.acks.actor)
+        acknowledgements.mark_sent(connection, [each for each, _ in mine], act)

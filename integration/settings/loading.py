@@ -89,8 +89,9 @@ class Settings(BaseSettings):
             if folder.channel not in self.channels:
                 raise ValueError(f"folders.{name}.channel names no channel; add [channels.{folder.channel}]")
         for name, channel in self.channels.items():
-            if channel.application_acks not in {"return", "never"}:
-                raise ValueError(f'channels.{name}.application_acks is neither "return" nor "never"')
+            if channel.application_acks not in {"return", "never", *self.destinations}:
+                text = 'neither "return" nor "never" nor a destination'
+                raise ValueError(f"channels.{name}.application_acks is {text}")
         return self
 
     @model_validator(mode="after")

@@ -259,7 +259,7 @@ class ChannelSettings(Section):
     application_acks: str = Field(
         default="return",
         description="Where application acknowledgements of enhanced mode (MSH-16) go: 'return' is the "
-        "connection that the message came by, 'never' is nowhere.",
+        "connection that the message came by, 'never' is nowhere, else the name of a destination.",
     )
     sequence_numbers: bool = Field(
         default=False,

@@ -16,6 +16,7 @@ from integration.engine.dbos_engine import DbosEngine
 from integration.engine.dispatcher import Dispatcher, plan
 from integration.engine.loop import Loop
 from integration.engine.sweep import Sweeper
+from integration.flows.acknowledge import ApplicationAcks, Forwarding
 from integration.flows.lab_report import LabReportFlow
 from integration.flows.ports import Queue
 from integration.flows.sending import Sending
@@ -149,10 +150,12 @@ def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Ca
         clock=stores.now,
         beside=[extraction.build_sweeper(store, engine), build_sweeper(settings, store, engine)],
     )
+    forwarding = Forwarding(ApplicationAcks(store.database, stores.now, "worker"), store.outbox)
     return {
         "dispatcher": Dispatcher(store.inbox, engine, job_of, queue=MESSAGES).tick,
         "extraction-dispatcher": extraction.build_dispatcher(store, engine).tick,
         "sweep": sweeper.tick,
+        "acknowledgements": forwarding.tick,
         "heartbeat": beat,
         "checkpoint": checkpoint,
     }

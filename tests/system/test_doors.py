@@ -80,6 +80,23 @@ def test_an_answer_that_was_owed_when_the_listener_died(roles: Roles) -> None:
     assert [1] == [attempts for _, attempts in roles.states()]
 
 
+def test_an_answer_to_a_destination(roles: Roles) -> None:
+    """CA over the connection; AA where the channel says, as a delivery that the outbox makes once."""
+    inbox = roles.folder / "acknowledgements"
+    roles.template.environment |= {
+        "WARDWIRE_CHANNELS__DEFAULT__APPLICATION_ACKS": "lis",
+        "WARDWIRE_DESTINATIONS__LIS__KIND": "folder",
+        "WARDWIRE_DESTINATIONS__LIS__PATH": str(inbox),
+    }
+    roles.start("mllp")
+    roles.start("work")
+    assert ["CA"] == codes(play(address(roles), send(framed(ORDERED)), receive(1)).answers[0])
+
+    wait_for(lambda: inbox.is_dir() and list(inbox.iterdir()), seconds=60, what="the acknowledgement")
+    (file,) = inbox.iterdir()
+    assert (["AA"], ["DEMO-0002"]) == (codes(file.read_bytes()), fields(file.read_bytes(), "MSA", 2))
+
+
 def test_mutual_tls_through_the_role(roles: Roles, tmp_path: Path) -> None:
     """A guest is known by the subject that it proved, which the audit trail names; a stranger is not let in."""
     (tmp_path / "ca").mkdir()
