@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ SCHEMA = "wardwire_engine"
 BUSY_MS = 30_000
 #: How long a worker may hold locks without a word, milliseconds.
 FROZEN_MS = 60_000
+#: The first SQLite that knows `unixepoch('subsec')`; distributions of 2022 and 2023 have older ones.
+_SUBSECONDS_SINCE = (3, 42)
 #: Key of the PostgreSQL advisory lock under which the tables are made.
 _MAKING = 0x77617264
 
@@ -101,6 +104,16 @@ def _make_durable(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -
     connection.isolation_level = "IMMEDIATE"
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
+    if sqlite3.sqlite_version_info < _SUBSECONDS_SINCE:
+        # From Python 3.12 on DBOS takes it for granted, in the defaults of its columns too.
+        connection.create_function("unixepoch", 1, _unixepoch)
+
+
+def _unixepoch(modifier: str) -> float:
+    """SQLite's `unixepoch('subsec')`: seconds since 1970 with their milliseconds; nobody asks for more."""
+    if modifier != "subsec":
+        raise ValueError(modifier)
+    return round(time.time(), 3)
 
 
 def _bound_locks(connection: psycopg.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -12,6 +12,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,6 +36,21 @@ from tests.support.serving import wait_for
 def kind(request: pytest.FixtureRequest) -> str:
     """Only the engines that have a database."""
     return str(request.param)
+
+
+def test_every_sqlite_tells_the_time_as_dbos_asks_for_it(tmp_path: Path) -> None:
+    """In the defaults of columns too, with milliseconds: SQLite before 3.42 has no such function of its own."""
+    engine = open_database(f"sqlite:///{tmp_path / 'engine.sqlite'}", connections=1)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE TABLE moment (n INTEGER, at BIGINT NOT NULL DEFAULT (unixepoch('subsec') * 1000))"
+        )
+        earlier = time.time()
+        connection.exec_driver_sql("INSERT INTO moment (n) VALUES (1)")
+        (at,) = connection.exec_driver_sql("SELECT at FROM moment").one()
+    engine.dispose()
+
+    assert int(earlier * 1000) - 1 <= at <= time.time() * 1000 + 1
 
 
 @pytest.fixture
