@@ -7,7 +7,7 @@ It begins when the sender's own results are written, which never wait for a page
 | current, of the message's patient and order | a draft: preliminary, with a Task; earlier drafts of it go |
 | about another patient or order | a Task that says so; nothing of it is written |
 | unreadable, of nobody's kind, or at a host that is not allowed | a Task that says why |
-| of a kind that no task reads | nothing: it is in its DocumentReference |
+| of a kind that no task reads, or of no known kind and without any result | nothing: its DocumentReference |
 | withdrawn by the sender, or replaced by another document | its drafts are taken back: entered in error |
 | no longer the one that is stored | nothing: the later message speaks for it |
 | in need of a model that does not run now | tried again later, at last read without it |
@@ -73,7 +73,7 @@ class ExtractFlow:
         reader: the task that reads, with its model where there is one.
         fetcher: of documents that messages point to.
         clock: aware now.
-        max_attempts: attempts to reach a model or a server before it is done without.
+        max_attempts: attempts to reach a model or a server; the next one does without.
     """
 
     inbox: Inbox
@@ -110,7 +110,7 @@ class ExtractFlow:
         if message.channel not in self.terms:
             raise SettingsInvalid("the channel of this message is no longer in the settings")
         assert message.raw is not None
-        last = begun.attempts >= self.max_attempts
+        last = begun.attempts > self.max_attempts
         filed = [
             self._filed(document, report, message, last=last)
             for report in reports_of(message.raw, channel=self.terms[message.channel].channel)
@@ -199,24 +199,23 @@ class _Case:
         section = whose.section(self.report, self.document)
         if not self.flow.reader.reads(document, section=section):
             return None
-        return self._draft(document)
+        return self._draft(document, section)
 
     def _content(self, attachment: Document | DocumentLink) -> Document:
         if isinstance(attachment, Document):
             return attachment
         return self.flow.fetcher.fetch(attachment, channel=self.message.channel)
 
-    def _draft(self, document: Document) -> WrittenBundle:
-        reader, with_model = self.flow.reader, self.flow.reader.has_model
+    def _draft(self, document: Document, section: str) -> WrittenBundle | None:
+        with_model = self.flow.reader.has_model and not self.last
         try:
-            read = reader.read(document, channel=self.message.channel, with_model=with_model)
+            read = self.flow.reader.read(document, channel=self.message.channel, with_model=with_model)
         except BackendUnavailable:
-            if not self.last:
-                raise
-            with_model = False
-            read = reader.read(document, channel=self.message.channel, with_model=False)
+            raise
         except InferenceError as error:
             return self._question(document.sha256, f"not read: {error}")
+        if not (section or read.rows or read.unread):
+            return None  # nothing on it, and nobody said that it is a laboratory's
         check = page_checks.check(read, patient=self.report.patient, numbers=whose.numbers(self.report))
         if check.mismatches:
             return self._question(document.sha256, _ANOTHERS, check.mismatches, read.coverage)

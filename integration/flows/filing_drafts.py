@@ -72,7 +72,7 @@ class Cabinet:
         if stored is None or stored["status"] != "current":
             self._retract(scribe, filed, document.identity.id, WITHDRAWN)
             return
-        if not _is_what(stored, document):
+        if not document.attachments or not _has(stored, document):
             return
         entries = [entry for draft in filed.drafts for entry in draft.entries]
         keys = [(entry.resource["resourceType"], entry.resource["id"]) for entry in entries]
@@ -107,12 +107,12 @@ class Cabinet:
         return None if stored.deleted else r4.decode(stored.content)
 
 
-def _is_what(stored: Node, document: ClinicalDocument) -> bool:
-    """Whether the stored version has the attachments that were read."""
+def _has(stored: Node, document: ClinicalDocument) -> bool:
+    """Whether the stored version has the attachments that were read; it may have more, of other messages."""
     attachments = [content["attachment"] for content in stored["content"]]
     there = [each.get("hash") or each.get("url") for each in attachments]
     read = [_sha1(each.content) if isinstance(each, Document) else each.url for each in document.attachments]
-    return there == read
+    return set(read) <= set(there)
 
 
 def _sha1(content: bytes) -> str:

@@ -233,7 +233,7 @@ class DocumentReader(Protocol):
 
         Args:
             document: with its media type by content.
-            section: table 0074 code of the report that it came with; "" when unknown.
+            section: table 0074 code of the report that it came with, else LOINC of its type; "" when unknown.
         """
 
     def read(self, document: Document, *, channel: str, with_model: bool) -> ExtractedReport:

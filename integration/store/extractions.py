@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, and_, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from integration.errors import Conflict, NotFound
@@ -27,6 +27,8 @@ from mappers.domain.times import Moment
 _E = EXTRACTIONS.c
 _D = DRAFTS.c
 _RECEIVED = MessageState.RECEIVED.value
+#: As text, for a partial index does not answer a bound value.
+_IS_RECEIVED = text("state = 'received'")
 _OUTCOMES = {MessageState.PARKED: AuditOutcome.SERIOUS_FAILURE}
 
 
@@ -122,13 +124,13 @@ class Extractions:
 
     def undispatched(self, limit: int) -> tuple[Undispatched, ...]:
         """Readings that the engine was not handed yet, in the order of their messages."""
-        waiting = and_(_E.dispatched_at.is_(None), _E.state == _RECEIVED)
+        waiting = and_(_E.dispatched_at.is_(None), _IS_RECEIVED)
         return self._rows(waiting, _E.seq, limit)
 
     def unfinished(self, *, dispatched_before: datetime, after: str, limit: int) -> tuple[Undispatched, ...]:
         """Readings that were handed to the engine before a moment and have not ended, by id after `after`."""
         before = utc_text(dispatched_before)
-        is_open = and_(_E.state == _RECEIVED, _E.dispatched_at < before, _E.message_id > after)
+        is_open = and_(_IS_RECEIVED, _E.dispatched_at < before, _E.message_id > after)
         return self._rows(is_open, _E.message_id, limit)
 
     def _rows(

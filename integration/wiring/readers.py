@@ -25,6 +25,7 @@ from integration.store.ids import utc_text
 from integration.wiring.terms import channel_of
 from mappers.domain.documents import Document
 from mappers.domain.extraction import ExtractedReport
+from mappers.domain.media_types import TEXT
 from mappers.domain.times import Moment
 from mappers.hl7v2.units import ucum_code
 
@@ -121,7 +122,9 @@ class LabReader:
         return self._help is not None
 
     def reads(self, document: Document, *, section: str) -> bool:
-        """Whether the table of tasks names this one."""
+        """Whether the table of tasks names this one; words of which nobody says more are a letter."""
+        if document.media_type == TEXT and not section:
+            return False
         return task_for(Evidence(media_type=document.media_type, report=section)) == LAB_REPORT
 
     def read(self, document: Document, *, channel: str, with_model: bool) -> ExtractedReport:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mappers.domain.coding import LOINC
 from mappers.domain.documents import ClinicalDocument
 from mappers.domain.identifiers import Identifier
 from mappers.domain.results import LabReport, Report
@@ -32,14 +33,14 @@ def of(message: LabReport, document: ClinicalDocument) -> Whose:
 
 
 def section(message: LabReport, document: ClinicalDocument) -> str:
-    """Table 0074 code of the report that a document belongs to; "" when unknown."""
+    """Table 0074 code of the report that a document belongs to, else LOINC of its type; "" when unknown."""
     codes = [
         code
         for report in _reports(message, document)
         for concept in report.category
         if (code := concept.code_in(SECTIONS))
     ]
-    return next(iter(codes), "")
+    return next(iter(codes), None) or (document.type.code_in(LOINC) if document.type else None) or ""
 
 
 def numbers(message: LabReport) -> Iterator[Identifier]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -211,13 +212,11 @@ def test_what_cannot_be_read_is_a_question(bench):
 
 
 def test_a_model_that_is_away_is_waited_for_and_then_done_without(bench):
-    """Two attempts come later, the third reads what rules can."""
+    """Three attempts ask it, the next one reads what rules can."""
     bench.reader.answers = [BackendUnavailable("loading")]
     bench.reader.more = {"unread": (span("x"),)}
     message_id = bench.receive()
-    assert isinstance(bench.flow.extract(message_id), Later)
-    assert isinstance(bench.flow.extract(message_id), Later)
-    assert bench.flow.extract(message_id) is None
+    assert [Later, Later, Later, type(None)] == [type(bench.flow.extract(message_id)) for _ in range(4)]
     assert [True, True, True, False] == [with_model for _, with_model in bench.reader.asked]
     assert "not read: no model: 1 place may hold results" in bench.reasons()
 
@@ -325,7 +324,7 @@ def test_a_server_that_is_away_is_waited_for_and_then_asked_about(bench):
     """As with a model, but without it there is nothing to read."""
     bench.fetcher.answer = DocumentUnreachable("away")
     message_id = bench.receive(raw=POINTER)
-    assert [Later, Later, type(None)] == [type(bench.flow.extract(message_id)) for _ in range(3)]
+    assert [Later, Later, Later, type(None)] == [type(bench.flow.extract(message_id)) for _ in range(4)]
     assert "not fetched: its server did not answer" == bench.reasons()
 
 
@@ -367,3 +366,38 @@ def test_every_reading_is_in_the_audit_trail(bench):
     assert "extraction.processed" == kinds[-1]
     assert 8 <= kinds.count("result.created")
     assert bench.store.audit.verify().whole
+
+
+MDM = (
+    "MSH|^~\\&|DMS|WARDHOSP|W|HOSP|2026112209{minute}00+0100||MDM^{event}|{id}|P|2.5.1\r"
+    "PID|1||17^^^WARDHOSP^MR||Rossi^Giulia||19800402|F\r"
+    "TXA|1|LR|AP|20261122083000+0100|||||||||{number}^DMS|{parent}||||LA|U|AV\r"
+    "OBX|1|ED|11502-2^Laboratory report^LN||^application^pdf^Base64^{data}||||||F\r"
+)
+
+
+def mdm(content: bytes, **parts: str) -> bytes:
+    """A document notification with a PDF."""
+    return MDM.format(data=base64.b64encode(content).decode(), **parts).encode()
+
+
+def test_a_document_notification_is_read_and_its_replacement_replaces_the_draft(bench):
+    """MDM^T02, then MDM^T10 of another document in its place."""
+    bench.reader.reads = lambda document, *, section: document.media_type == "application/pdf"
+    bench.read(raw=mdm(PDF, id="D1", event="T02", number="DOC-1", parent="", minute="00"), control_id="D1")
+    assert ["preliminary"] == [each["status"] for each in bench.all("DiagnosticReport")]
+    raw = mdm(OTHER, id="D2", event="T10", number="DOC-2", parent="DOC-1^DMS", minute="10")
+    bench.read(raw=raw, control_id="D2")
+    assert ["entered-in-error", "preliminary"] == bench.written()["DiagnosticReport"]
+    assert ["cancelled", "requested"] == bench.written()["Task"]
+
+
+def test_a_page_without_results_of_unknown_kind_asks_nobody(bench):
+    """A letter as PDF is the sender's document, no failed reading; a laboratory's page is asked about."""
+    bench.reader.reads = lambda document, *, section: True
+    bench.reader.answers = [()]
+    raw = mdm(PDF, id="D1", event="T02", number="DOC-1", parent="", minute="00")
+    bench.read(raw=raw.replace(b"11502-2^Laboratory report^LN", b"L^Letter^L"), control_id="D1")
+    assert [] == bench.all("Task")
+    bench.read()
+    assert bench.reasons().startswith("no result was read off the document")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import event
 
 from integration.errors import Conflict, NotFound
 from integration.states import MessageState
@@ -98,3 +99,26 @@ def test_answers_are_sealed(sqlite_store):
     Runs(sqlite_store.database, sqlite_store.keys).keep(RUN.key, RUN, "MARKER of a patient")
     sqlite_store.database.close()
     assert not any(b"MARKER" in path.read_bytes() for path in sqlite_store.folder.glob("store.sqlite*"))
+
+
+@pytest.mark.parametrize("query", ["undispatched", "unfinished"])
+def test_every_look_at_the_to_do_is_answered_by_an_index(sqlite_store, query):
+    """However many readings are done, those that are not are found at once."""
+    todo = Extractions(sqlite_store.database, clock=sqlite_store.clock)
+    asked = []
+
+    def note(_connection, _cursor, statement, values, *_):
+        asked.append((statement, values))
+
+    with sqlite_store.database.read() as connection:
+        engine = connection.engine
+    event.listen(engine, "before_cursor_execute", note)
+    if query == "undispatched":
+        todo.undispatched(10)
+    else:
+        todo.unfinished(dispatched_before=sqlite_store.clock(), after="", limit=10)
+    event.remove(engine, "before_cursor_execute", note)
+    (found,) = [each for each in asked if "FROM extraction" in each[0]]
+    with sqlite_store.database.read() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {found[0]}", found[1])]
+    assert ["ix_extraction" in step for step in plan] == [True], plan
