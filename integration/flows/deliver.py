@@ -10,6 +10,7 @@
 | did so for longer than the settings say | PARKED, reason "gave-up" |
 | is no longer in the settings | PARKED, reason "destination-unknown" |
 | cannot be given the bytes, for they do not open | PARKED, reason "payload-corrupt" |
+| fails in a way that nobody foresaw | its run ends; the sweep parks it, reason "run-ended" |
 
 While a delivery is retried, those behind it in its order wait for it; a parked one lets them pass.
 """
@@ -123,7 +124,7 @@ class DeliveryFlow:
         """What a failed attempt comes to; None when it was our own store that failed."""
         if isinstance(error, errors.StoreUnavailable):
             return None
-        reason = _REASONS[type(error)]
+        reason = _REASONS.get(type(error), "unexpected")
         response = error.response if isinstance(error, errors.NotDelivered) else None
         if retry.verdict(error) is Attempt.PARK:
             return Outcome(state=DeliveryState.PARKED, reason=reason, response=response)

@@ -16,6 +16,7 @@ from integration import telemetry
 from integration.states import DeliveryState, MessageState
 from integration.store import keys
 from integration.store.audit import Audit
+from integration.store.delivery_records import StoredDelivery
 from integration.store.ids import message_id
 from integration.store.records import AuditRecord, MessageFilter, StoredMessage, Undispatched
 from integration.web.app import create_app
@@ -77,6 +78,16 @@ def stored_message(**changes: Any) -> StoredMessage:
 def waiting_since(moment: datetime) -> Undispatched:
     """A message that came at this moment and is not handed to the engine."""
     return Undispatched(message_id(moment, bytes(8)), 1, "k", "lab", "ORU^R01", 0)
+
+
+def waiting_delivery(*, queued_at: str) -> StoredDelivery:
+    """A delivery whose destination was not there."""
+    return StoredDelivery(
+        id=message_id(CLOCK, bytes(8)), seq=2, message_id=message_id(CLOCK, bytes(8)), destination="ehr",
+        form="ORU_R01", control_id="0" * 20, order_key="k", state=DeliveryState.RETRYING, reason="unreachable",
+        response=None, attempts=3, rejections=0, rounds=0, queued_at=queued_at, next_attempt_at=None,
+        dispatched_at=queued_at, finished_at=None, size=100, digest="d:00",
+    )  # fmt: skip
 
 
 @dataclass

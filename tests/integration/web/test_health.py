@@ -11,8 +11,9 @@ import pytest
 
 from integration.errors import StoreUnavailable
 from integration.store import heartbeats
+from integration.store.ids import utc_text
 from integration.web import health
-from tests.support.web import CLOCK, ScriptedInbox, failing, passing, waiting_since
+from tests.support.web import CLOCK, ScriptedInbox, failing, passing, waiting_delivery, waiting_since
 
 MINUTE = timedelta(minutes=1)
 
@@ -123,3 +124,19 @@ def test_a_probe_that_cannot_ask_has_failed():
         )
     )
     assert [("worker", False), ("schema", False)] == [(check.name, check.passed) for check in checks]
+
+
+@pytest.mark.parametrize(
+    ("waits", "passed", "reason"),
+    [
+        (None, True, "nothing waits"),
+        (timedelta(minutes=5), True, "ehr is waited for since 5 min: unreachable"),
+        (timedelta(minutes=16), False, "ehr is waited for since 16 min: unreachable"),
+    ],
+)
+def test_results_that_wait_for_their_destination(waits, passed, reason):
+    """Its age and reason; the process stays ready."""
+    oldest = None if waits is None else waiting_delivery(queued_at=utc_text(CLOCK - waits))
+    check = health.deliveries_arrive(lambda: oldest, clock=clock, patience=15 * MINUTE)()
+
+    assert (passed, reason, False) == (check.passed, check.reason, check.required)

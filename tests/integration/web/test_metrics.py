@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from integration.errors import StoreUnavailable
-from integration.states import MessageState
+from integration.states import DeliveryState, MessageState
 from tests.support.results import observation, patient
 from tests.support.web import CLOCK, waiting_since
 
@@ -30,6 +30,13 @@ def test_the_store_is_counted_when_asked(web):
     ):
         assert line in text
     assert "MRN-p1" not in text
+
+
+def test_deliveries_are_counted_when_asked(web):
+    """By destination and state."""
+    web.outbox.waiting = {("ehr", DeliveryState.PARKED): 2}
+
+    assert 'wardwire_deliveries{destination="ehr",state="parked"} 2.0' in web.get("/metrics").text
 
 
 def test_a_store_that_does_not_answer_is_a_metric(web, monkeypatch):
