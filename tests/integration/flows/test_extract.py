@@ -371,7 +371,7 @@ def test_every_reading_is_in_the_audit_trail(bench):
 MDM = (
     "MSH|^~\\&|DMS|WARDHOSP|W|HOSP|2026112209{minute}00+0100||MDM^{event}|{id}|P|2.5.1\r"
     "PID|1||17^^^WARDHOSP^MR||Rossi^Giulia||19800402|F\r"
-    "TXA|1|LR|AP|20261122083000+0100|||||||||{number}^DMS|{parent}||||LA|U|AV\r"
+    "TXA|1|LR|AP|20261122083000+0100||||||||{number}^DMS|{parent}||||LA|U|AV\r"
     "OBX|1|ED|11502-2^Laboratory report^LN||^application^pdf^Base64^{data}||||||F\r"
 )
 
