@@ -1,7 +1,8 @@
 """DTM, TS, DT, TM, DR: points in time with the precision that was sent, and no offset that was not agreed.
 
-Offset of a time (chapter 2A, DTM; chapter 2, MSH-7): its own; else that of MSH-7; else the channel's zone,
-daylight saving included; else the time is cut to its date. The host's zone is never used.
+Offset of a time (chapter 2A, DTM; chapter 2, MSH-7): its own; else that of MSH-7, unless the channel's zone
+has just that offset at MSH-7; else the channel's zone, daylight saving included; else the time is cut to its
+date. The host's zone is never used.
 """
 
 from __future__ import annotations
@@ -54,10 +55,30 @@ def dtm(element: Element) -> Moment | None:
     return moment
 
 
-def offset_of(text: str) -> str | None:
-    """The offset that a DTM text carries, `+01:00`, or None; for MSH-7."""
+def offset_of(text: str, zone: tzinfo | None = None) -> str | None:
+    """The offset that a DTM text carries, `+01:00`, or None; for MSH-7.
+
+    None too where `zone` has that offset at that time: then the two agree, and the zone knows what the offset
+    does not, that a specimen taken before the clocks changed was taken under another one.
+    """
     match = _DTM.fullmatch(text)
-    return _offset(match["offset"]) if match and match["hour"] and match["offset"] else None
+    if not match or not match["hour"] or not match["offset"]:
+        return None
+    offset = _offset(match["offset"])
+    return None if zone and offset and _is_of(zone, match, offset) else offset
+
+
+def _is_of(zone: tzinfo, match: re.Match[str], offset: str) -> bool:
+    """Whether a zone has this offset at the local time of a DTM, on either side of a change of clocks."""
+    year, month, day, hour, minute = (
+        int(match[part] or 0) for part in ("year", "month", "day", "hour", "minute")
+    )
+    try:
+        local = datetime(year, month, day, hour, minute, tzinfo=zone)
+    except ValueError:
+        return False
+    offsets = (local.replace(fold=fold).utcoffset() for fold in (0, 1))
+    return any(each is not None and _written(each) == offset for each in offsets)
 
 
 def tm(element: Element) -> TimeOfDay | None:

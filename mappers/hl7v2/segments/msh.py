@@ -28,7 +28,8 @@ def source(message: Message, *, channel: Channel, sha256: str, size: int) -> Mes
 def context_of(message: Message, channel: Channel) -> Context:
     """What the reading of this message shares: MSH-7 gives the offset of times that have none."""
     sent_at = message.header.get(7, component=1)
-    return Context(channel, Syntax(message.delimiters, message.codec), times.offset_of(sent_at))
+    offset = times.offset_of(sent_at, channel.time_zone)
+    return Context(channel, Syntax(message.delimiters, message.codec), offset)
 
 
 def read(msh: SegmentReader) -> MessageSource:

@@ -318,6 +318,26 @@ def test_offset_of_a_header_time(raw: str, expected: str | None) -> None:
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
+        ("20260715120000+0200", None),
+        ("20261122120000+0100", None),
+        ("202610250230+0200", None),
+        ("202610250230+0100", None),
+        ("20260715120000+0100", "+01:00"),
+        ("20260715120000-0500", "-05:00"),
+        ("20269915120000+0200", "+02:00"),
+        ("20260715", None),
+    ],
+)
+def test_a_header_time_in_the_channels_zone_leaves_the_offset_to_the_zone(
+    raw: str, expected: str | None
+) -> None:
+    """Its offset is that of its own day; only where it contradicts the zone does it stand for other times."""
+    assert expected == times.offset_of(raw, CHANNEL.time_zone)
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
         ("0715", TimeOfDay("07:15:00")),
         ("071530.5", TimeOfDay("07:15:30.5")),
         ("07", None),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from mappers.domain.channels import Channel
+from mappers.domain.times import Moment
 from mappers.hl7v2 import identities
+from mappers.hl7v2.datatypes import times
 from mappers.hl7v2.elements import SegmentReader
 from mappers.hl7v2.segments import msh, pid, pv1
 from mappers.hl7v2.tokens import parse
@@ -489,6 +493,16 @@ def test_readers_belong_to_one_segment() -> None:
     visit = pv1.read(SegmentReader(text.segments[2], context), scopes)
     assert visit is not None
     assert "Encounter|WARD|V-1" == facts(visit.identity)
+
+
+def test_a_time_across_a_change_of_clocks_has_the_offset_of_its_own_day() -> None:
+    """The header's offset, which is that of the channel's zone in summer, is not that of last winter."""
+    channel = replace(CHANNEL, time_zone=ZoneInfo("Europe/Rome"))
+    raw = "MSH|^~\\&|LIS|LAB|W|H|20260715120000+0200||ORU^R01|1|P|2.5.1\rOBR|1|||X|||20260115080000\r"
+    text = parse(raw.encode(), channel=channel).value
+    segment = SegmentReader(text.segments[1], msh.context_of(text, channel))
+
+    assert Moment("2026-01-15T08:00:00+01:00") == times.dtm(segment.first(7))
 
 
 def test_the_message_of_the_marker_tests_is_in_order() -> None:
