@@ -134,7 +134,8 @@ def _both(first: Entry, second: Entry) -> Entry:
     """What two parts of a message say of one resource."""
     if second.by_element and second.standing:
         resource, _ = merging.merge(first.resource, {}, second.resource, second.standing)
-        return replace(second, resource=resource)
+        aliases = tuple(dict.fromkeys((*first.aliases, *second.aliases)))
+        return replace(second, resource=resource, aliases=aliases)
     if second.resource["resourceType"] != "Provenance":
         return second
     targets = {each["reference"]: each for entry in (first, second) for each in entry.resource["target"]}

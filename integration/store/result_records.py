@@ -30,6 +30,10 @@ class ResultEntry(Protocol):
     def by_element(self) -> bool:
         """Whether it is put together with what is stored, element by element (`merging`)."""
 
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Ids by which other messages may call it (`links`)."""
+
 
 class Outcome(StrEnum):
     """What became of one entry of a write.

@@ -1,4 +1,4 @@
-"""The two tables of results: every version of every resource, and what the current ones are found by.
+"""The tables of results: every version of every resource, what current ones are found by, and links.
 
 Content is sealed; the index is not (a range or a prefix cannot be searched in ciphertext), so the database
 file itself belongs on an encrypted volume.
@@ -81,6 +81,25 @@ class ResourceIndex(SQLModel, table=True):
     high: str | None = Field(default=None, sa_type=_TEXT)
 
 
+class ResourceLink(SQLModel, table=True):
+    """One resource that is another one too (`links`).
+
+    Attributes:
+        source: reference, `Patient/<id>`.
+        target: reference to where later writes go.
+        kind: same or merged.
+    """
+
+    __tablename__ = "resource_link"
+
+    source: str = Field(sa_type=_TEXT, primary_key=True)
+    target: str = Field(sa_type=_TEXT)
+    kind: str = Field(sa_type=_TEXT)
+    message_id: str | None = Field(default=None)
+    created_at: str = Field(sa_type=_TEXT)
+
+
+LINKS: Table = ResourceLink.__table__  # type: ignore[attr-defined]
 VERSIONS: Table = ResourceVersion.__table__  # type: ignore[attr-defined]
 INDEX: Table = ResourceIndex.__table__  # type: ignore[attr-defined]
 

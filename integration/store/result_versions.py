@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, true, update
 
 from integration.errors import Conflict
+from integration.store import links
 from integration.store.result_records import Outcome, ResultEntry
 from integration.store.result_tables import INDEX, VERSIONS
 from integration.store.search_values import index_rows, timestamp
@@ -45,8 +46,10 @@ def current_rows(connection: Connection, keys: Iterable[Key]) -> dict[Key, Row[*
     return {(row.type, row.id): row for row in rows if (row.type, row.id) in wanted}
 
 
-def decide(entry: ResultEntry, row: Row[*tuple[Any, ...]] | None, *, same: bool) -> Outcome:
-    """The table of a write, first match wins.
+def decide(
+    entry: ResultEntry, row: Row[*tuple[Any, ...]] | None, *, same: bool, moved: Mapping[str, str]
+) -> Outcome:
+    """The table of a write, first match wins. A subject that was merged into another one is that one.
 
     | stored                          | entry                     | outcome   |
     |---------------------------------|---------------------------|-----------|
@@ -69,13 +72,26 @@ def decide(entry: ResultEntry, row: Row[*tuple[Any, ...]] | None, *, same: bool)
         return Outcome.UNCHANGED
     subject = subject_of(entry.resource)
     silent = entry.by_element and subject is None
-    if row.subject is not None and row.subject != subject and not silent:
+    before = row.subject and moved.get(row.subject, row.subject)
+    if before is not None and before != subject and not silent:
         raise Conflict(f"{row.type}/{row.id} belongs to another subject than the one to be written")
     if entry.by_element:
         return Outcome.UPDATED
     if entry.standing and row.standing and entry.standing < Standing.decode(row.standing):
         return Outcome.STALE
     return Outcome.UPDATED
+
+
+def moved_subjects(
+    connection: Connection, run: Mapping[Key, ResultEntry], stored: Mapping[Key, Row[*tuple[Any, ...]]]
+) -> dict[str, str]:
+    """Where the subjects of stored resources lead now, for those that are not the subject to be written."""
+    others = {
+        row.subject
+        for key, row in stored.items()
+        if row.subject and row.subject != subject_of(run[key].resource)
+    }
+    return links.moved(connection, others) if others else {}
 
 
 def to_write(

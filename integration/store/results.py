@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, true
 
 from integration.errors import NotFound
-from integration.store import result_versions, search_includes, search_plan
+from integration.store import links, result_versions, search_includes, search_plan
 from integration.store.keys import Keys
 from integration.store.result_records import (
     Outcome,
@@ -61,10 +61,12 @@ class Results:
             now: becomes meta.lastUpdated, cut to milliseconds; aware.
 
         Raises:
-            Conflict: a resource would change its subject. Nothing may be committed then.
+            Conflict: a resource would change its subject, or two that exist are said to be one. Nothing may
+                be committed then.
         """
+        settled = links.settle(connection, entries, message_id=message_id, now=now)
         outcomes: list[WriteOutcome] = []
-        for run in result_versions.runs(entries):
+        for run in result_versions.runs(settled):
             outcomes += self._write_run(connection, run, message_id=message_id, now=now)
         return tuple(outcomes)
 
@@ -78,6 +80,7 @@ class Results:
     ) -> list[WriteOutcome]:
         stored = result_versions.current_rows(connection, run)
         known = self._known(connection, run, stored)
+        moved = result_versions.moved_subjects(connection, run, stored)
         outcomes: list[WriteOutcome] = []
         fresh: list[tuple[dict[str, Any], Mapping[str, Any]]] = []
         raised: list[dict[str, Any]] = []
@@ -86,7 +89,7 @@ class Results:
             resource, standing = result_versions.to_write(entry, row, known.get(key))
             canonical = result_versions.canonical(resource)
             outcome = result_versions.decide(
-                entry, row, same=row is not None and self._digests(row.digest, canonical)
+                entry, row, same=row is not None and self._digests(row.digest, canonical), moved=moved
             )
             written = outcome in (Outcome.CREATED, Outcome.UPDATED)
             version = (row.version if row else 0) + written

@@ -72,6 +72,7 @@ class Patient:
         deceased: True/False (PID-30) or the moment (PID-29).
         birth_date: FHIR date at its own precision; `birth_time` the full moment where PID-7 had one.
         aliases: the same person by further identifiers of the channel's preferred assigners.
+        replaces: who is this person too, and was written as another one (ADT^A40).
         caretakers: primary care practitioners and facilities.
         multiple_birth: birth order (PID-25) or the flag (PID-24).
         origin: segment label, e.g. "PID[1]".
@@ -93,6 +94,7 @@ class Patient:
     ethnicity: tuple[Coding, ...] = field(default=())
     account: Identifier | None = None
     aliases: tuple[Identity, ...] = field(default=())
+    replaces: tuple[Patient, ...] = field(default=())
     caretakers: tuple[Practitioner | Organization, ...] = field(default=())
     origin: str = "PID[1]"
 

@@ -74,6 +74,7 @@ def write(patient: Patient, identity: Identity, *, notes: tuple[Note, ...], char
             **_multiple_birth(patient),
             "communication": [{"language": spoken} for spoken in concepts(patient.languages, account)],
             "generalPractitioner": actors(patient.caretakers, account),
+            "link": [_link(each.identity, "replaces") for each in patient.replaces if each.identity],
         }
     )
     account.wrote_all((patient.origin,), resource, without=("generalPractitioner",))
@@ -82,6 +83,26 @@ def write(patient: Patient, identity: Identity, *, notes: tuple[Note, ...], char
     if patient.race or patient.ethnicity:
         account.wrote(patient.origin, "Patient.extension")
     return resource
+
+
+def write_replaced(patient: Patient, *, by: Identity, chart: Chart) -> Node:
+    """A Patient whom another one replaces: who they were, and who they are now."""
+    account = chart.account
+    account.origin = patient.origin
+    assert patient.identity is not None
+    resource = chart.head(patient.identity) | pruned(
+        {
+            "identifier": identifiers(patient.identifiers, account),
+            "active": False,
+            "link": [_link(by, "replaced-by")],
+        }
+    )
+    account.wrote_all((patient.origin,), resource)
+    return resource
+
+
+def _link(other: Identity, kind: str) -> Node:
+    return {"other": {"reference": other.reference}, "type": kind}
 
 
 def _account_number(account: Identifier) -> Identifier:

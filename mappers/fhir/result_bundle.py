@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mappers.domain.attribution import Software
+from mappers.domain.identifiers import Identity
 from mappers.domain.issues import Issue, IssueCode, Severity
 from mappers.domain.orders import Note, Order
 from mappers.domain.people import Organization
@@ -56,12 +57,14 @@ class Entry:
         standing: how this version ranks against one already there: an older or lower one never overwrites.
         once: never written again when it is there (Device, Provenance).
         by_element: it is put together with what is there, element by element (`merging`).
+        aliases: ids by which messages may call it that know another of its numbers only.
     """
 
     resource: Node
     standing: Standing | None = None
     once: bool = False
     by_element: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +151,20 @@ class _Writer:
         """What was kept, in dependency order."""
         return sorted(self._entries.values(), key=lambda entry: _ORDER.index(entry.resource["resourceType"]))
 
-    def add_said(self, resource: Node, rank: Standing | None = None) -> None:
+    def add_said(
+        self, resource: Node, rank: Standing | None = None, aliases: tuple[Identity, ...] = ()
+    ) -> None:
         """Keep a resource of which other messages may say more."""
+        names = tuple(each.id for each in aliases)
         rank = rank or self._standing
         before = self._entries.get(_reference(resource))
         if before is not None:
             resource, _ = merging.merge(before.resource, {}, resource, rank)
+            names = tuple(dict.fromkeys((*before.aliases, *names)))
         self.add(resource, rank, by_element=True)
+        kept = self._entries.get(_reference(resource))
+        if kept is not None and names:
+            self._entries[_reference(resource)] = replace(kept, aliases=names)
 
     def add(
         self, resource: Node, rank: Standing | None = None, *, once: bool = False, by_element: bool = False
@@ -174,8 +184,11 @@ class _Writer:
         if report.patient is not None:
             identity = patient.identity_of(report.patient, report.source.sha256)
             self.add_said(
-                patient.write(report.patient, identity, notes=report.patient_notes, chart=self.chart)
+                patient.write(report.patient, identity, notes=report.patient_notes, chart=self.chart),
+                aliases=report.patient.aliases,
             )
+            for one in report.patient.replaces:
+                self.add_said(patient.write_replaced(one, by=identity, chart=self.chart))
         if report.visit is not None:
             self.add_said(encounter.write(report.visit, chart=self.chart))
 
@@ -218,7 +231,7 @@ class _Writer:
     def _order(self, order: Order) -> None:
         """A ServiceRequest; what is mentioned in passing has less right than what was ordered."""
         rank = replace(self._standing, rank=self._standing.rank - order.mentioned)
-        self.add_said(service_request.write(order, chart=self.chart), rank)
+        self.add_said(service_request.write(order, chart=self.chart), rank, order.aliases)
 
     def loose(self) -> None:
         """Results under no OBR."""

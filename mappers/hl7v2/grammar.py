@@ -29,12 +29,14 @@ class Rules:
         specimen_first: SPM leads the orders made of it, until the next SPM (OML^O33, OUL^R22).
         orc_follows: ORC comes after its OBR (OUL).
         documents: TXA leads the document that the OBX after it hold (MDM).
+        merges: of each PID only who it is counts, and whom it replaces (MRG).
     """
 
     orders: bool = False
     specimen_first: bool = False
     orc_follows: bool = False
     documents: bool = False
+    merges: bool = False
 
 
 RESULTS = Rules()
@@ -102,6 +104,7 @@ class PatientGroup:
 
     Attributes:
         specimens: those that lead no order.
+        merged: MRG.
         prior: earlier results of the same patient, sent along with an order.
     """
 
@@ -113,12 +116,13 @@ class PatientGroup:
     orders: list[OrderGroup] = field(default_factory=list)
     documents: list[DocumentGroup] = field(default_factory=list)
     specimens: list[SpecimenGroup] = field(default_factory=list)
+    merged: list[Segment] = field(default_factory=list)
     prior: bool = False
 
     @property
     def empty(self) -> bool:
         """Whether nothing hangs below it."""
-        return not (self.orders or self.observations or self.documents or self.specimens)
+        return not (self.orders or self.observations or self.documents or self.specimens or self.merged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,8 @@ class _Builder:
             "TQ1": self._tq1, "OBX": self._obx, "SPM": self._spm, "NTE": self._nte, "DSC": self._dsc,
             "DG1": self._detail, "IPC": self._detail, "ZDS": self._detail, "PRT": self._prt, "TXA": self._txa,
         }  # fmt: skip
+        if rules.merges:
+            self._places = {"PID": self._pid, "MRG": self._mrg}
 
     def place(self, segment: Segment) -> None:
         """Put one segment in its place."""
@@ -210,6 +216,9 @@ class _Builder:
             self._order = self._document = self._specimen = self._leading = None
         self._notes = patient.notes
         self._participants = self.others
+
+    def _mrg(self, segment: Segment) -> None:
+        self._patient().merged.append(segment)
 
     def _pd1(self, segment: Segment) -> None:
         patient = self._patient()

@@ -204,20 +204,23 @@ def specimen_of_order(of: Work) -> Identity:
     return Identity("Specimen", of)
 
 
-def patient(pid: SegmentReader, scopes: Sender, found: Sequence[Identifier]) -> Identity | None:
+def patient(
+    pid: SegmentReader, scopes: Sender, found: Sequence[Identifier], *, at: int = 3
+) -> Identity | None:
     """Of a patient.
 
     Args:
-        pid: PID.
+        pid: PID, or MRG.
         scopes: of the sender.
         found: the identifiers of PID-3, in order.
+        at: the number of that field.
     """
     preferred = pid.context.channel.patient_assigners
     chosen = next(
         (each for assigner in preferred for each in found if assigner in (each.system, each.assigner)), None
     )
     if preferred and found and chosen is None:
-        pid.first(3).warn(
+        pid.first(at).warn(
             IssueCode.INCOMPLETE, "no identifier of an assigner that the channel names for patients"
         )
     chosen = chosen or next((each for each in found if _is_medical_record(each)), None)
@@ -225,11 +228,21 @@ def patient(pid: SegmentReader, scopes: Sender, found: Sequence[Identifier]) -> 
     if chosen is None:
         return None
     if not chosen.scope:
-        pid.first(3).inform(
+        pid.first(at).inform(
             IssueCode.INCOMPLETE,
             "the patient's number names no assigner; it counts within the sending facility",
         )
     return Identity("Patient", (chosen.scope or scopes.people, chosen.value))
+
+
+def patient_aliases(
+    pid: SegmentReader, scopes: Sender, found: Sequence[Identifier], own: Identity | None
+) -> tuple[Identity, ...]:
+    """The same patient by the other numbers of assigners that the channel names for patients, and no more."""
+    preferred = pid.context.channel.patient_assigners
+    trusted = (each for each in found if preferred and {each.system, each.assigner} & set(preferred))
+    named = (Identity("Patient", (each.scope or scopes.people, each.value)) for each in trusted)
+    return tuple(dict.fromkeys(each for each in named if each != own))
 
 
 def encounter(visit_number: Identifier | None, scopes: Sender) -> Identity | None:

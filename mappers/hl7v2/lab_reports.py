@@ -99,7 +99,8 @@ class Builder:
                 self._report(request, request.obr, chart)
         for filing in subject.filings:
             self._file(filing, chart)
-        if not any((chart.reports, chart.loose, chart.orders, chart.documents, chart.specimens)):
+        linked = subject.patient.replaces if subject.patient else ()
+        if not any((chart.reports, chart.loose, chart.orders, chart.documents, chart.specimens, linked)):
             self._say_empty(subject)
         return LabReport(
             source=source,

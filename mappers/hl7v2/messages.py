@@ -9,6 +9,7 @@
 | OMI^O23 | omi_o23 |
 | OML^O21 O33 O35 O39 | oml_o21 |
 | MDM^T01 to T11 | mdm_t02 |
+| ADT^A40 | adt_a39 |
 | any other | refused: 200 for the type, 201 for the event |
 """
 
@@ -21,7 +22,7 @@ from typing import Final, Protocol
 from mappers.domain.attribution import MessageSource
 from mappers.domain.channels import Channel
 from mappers.domain.issues import Mapped
-from mappers.hl7v2 import mdm_t02, omg_o19, omi_o23, oml_o21, orm_o01, oru_r01, oul_r22
+from mappers.hl7v2 import adt_a39, mdm_t02, omg_o19, omi_o23, oml_o21, orm_o01, oru_r01, oul_r22
 from mappers.hl7v2.structures import Reading, kind_of, unsupported
 from mappers.hl7v2.tokens import Message
 
@@ -42,6 +43,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "OMI": omi_o23.read,
         "OML": oml_o21.read,
         "MDM": mdm_t02.read,
+        "ADT": adt_a39.read,
     }
 )
 

@@ -144,7 +144,7 @@ class Planner:
 
     def subject(self, group: PatientGroup, number: int) -> Subject:
         """The plan of the n-th patient group."""
-        patient = pid.read(self._account.reader(group.pid), self._scopes) if group.pid else None
+        patient = self._patient(group)
         if patient and group.pd1:
             patient = replace(patient, caretakers=pd1.caretakers(self._account.reader(group.pd1)))
         identity = patient.identity if patient else None
@@ -159,6 +159,17 @@ class Planner:
         for request in planned.requests:
             request.owner = planned.owner
         return planned
+
+    def _patient(self, group: PatientGroup) -> Patient | None:
+        if group.pid is None:
+            return None
+        reader = self._account.reader(group.pid)
+        if not self._rules.merges:
+            return pid.read(reader, self._scopes)
+        survivor = pid.identify(reader, self._scopes)
+        others = [pid.identify(self._account.reader(each), self._scopes, at=1) for each in group.merged]
+        retired = (each for each in others if each.identity not in {None, survivor.identity})
+        return replace(survivor, replaces=tuple(retired) if survivor.identity else ())
 
     def _request(self, group: OrderGroup, patient: Identity | None, *, asks: bool) -> Request:
         if group.obr is None:

@@ -24,7 +24,7 @@ from tests.corpus.test_oru import messages as corpus
 CHANNEL = Channel("corpus")
 SOFTWARE = Software("Wardwire", "1")
 RECORDED = Moment("2026-11-22T12:00:00Z")
-SUPPORTED = {"ORU", "OUL", "ORM", "OMG", "OMI", "OML", "MDM"}
+SUPPORTED = {"ORU", "OUL", "ORM", "OMG", "OMI", "OML", "MDM", "ADT"}
 
 pytestmark = [
     pytest.mark.corpus,

@@ -27,6 +27,7 @@ class Entry:
     standing: Standing | None = None
     once: bool = False
     by_element: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,10 @@ def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
         pid.first(3).warn(IssueCode.REQUIRED, "PID-3 is empty; PID-2 or PID-4, withdrawn in v2.7, stands in")
     birth = times.dtm(pid.first(7))
     number = pid.first(18)
+    identity = identities.patient(pid, scopes, listed or retired)
     return Patient(
-        identity=identities.patient(pid, scopes, listed or retired),
+        identity=identity,
+        aliases=identities.patient_aliases(pid, scopes, listed, identity),
         identifiers=(
             *listed,
             *(each for each in retired if each not in listed),
@@ -51,6 +53,15 @@ def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
         account=identifiers.cx(number) if number.valued else None,
         origin=pid.label,
     )
+
+
+def identify(reader: SegmentReader, scopes: identities.Sender, *, at: int = 3) -> Patient:
+    """Who a patient is, and nothing else of them: PID-3, or MRG-1."""
+    listed = tuple(found for each in reader.all(at) if (found := identifiers.cx(each)))
+    identity = identities.patient(reader, scopes, listed, at=at)
+    if identity is None:
+        reader.first(at).error(IssueCode.REQUIRED, "no patient number: nobody can be linked")
+    return Patient(identity=identity, identifiers=listed, origin=reader.label)
 
 
 def _social_security(pid: SegmentReader) -> tuple[Identifier, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from integration.errors import Conflict
 from integration.flows.convert import convert
 from integration.store import keys
 from integration.store.database import Database
@@ -92,10 +93,10 @@ def stores(template: Path, tmp_path: Path) -> Iterator[Any]:
 KEYS = keys.generate()
 
 
-def arrive(store: ResultStore, messages: Iterable[bytes]) -> None:
+def arrive(store: ResultStore, messages: Iterable[bytes], channel: Channel = CHANNEL) -> None:
     """Store what these messages say, one after the other."""
     for raw in messages:
-        written = convert(raw, channel=CHANNEL, software=SOFTWARE, recorded=RECORDED).written
+        written = convert(raw, channel=channel, software=SOFTWARE, recorded=RECORDED).written
         assert written is not None
         facts = [each for each in written.entries if each.resource["resourceType"] != "Provenance"]
         store.database.write(partial(store.results.write, entries=facts, message_id="m", now=NOW)).result(30)
@@ -204,3 +205,127 @@ def test_a_replaced_document_is_superseded_whichever_came_first(stores: Any) -> 
     assert ("superseded", "current") == (found["D-1"]["status"], found["D-2"]["status"])
     assert "data" in found["D-1"]["content"][0]["attachment"]
     assert "replaces" == found["D-2"]["relatesTo"][0]["code"]
+
+
+MERGE = message("ADT^A40", 12, "EVN|A40", "PID|1||17^^^WARD^MR||Ignored^Name", "MRG|99^^^WARD^MR")
+
+
+def of_99(raw: bytes) -> bytes:
+    """The same for the patient who is merged."""
+    return raw.replace(b"||17^^^WARD", b"||99^^^WARD")
+
+
+def subjects(store: ResultStore) -> set[str]:
+    """Whom the results are about."""
+    return {
+        r4.decode(content)["subject"]["reference"]
+        for name, content in chart(store).items()
+        if name.startswith(("Observation/", "DiagnosticReport/"))
+    }
+
+
+def patients(store: ResultStore) -> dict[str, dict[str, Any]]:
+    """Patients by their number."""
+    found = (r4.decode(content) for name, content in chart(store).items() if name.startswith("Patient/"))
+    return {each["identifier"][0]["value"]: each for each in found}
+
+
+def test_after_a_merge_results_go_to_the_patient_who_stays(stores: Any) -> None:
+    """References are pointed to the survivor; the one who went stays findable, inactive and linked."""
+    store = stores()
+    arrive(store, [ORDER, MERGE, of_99(FINAL)])
+    stays, went = patients(store)["17"], patients(store)["99"]
+
+    assert {f"Patient/{stays['id']}"} == subjects(store)
+    assert "Rossi" == stays["name"][0]["family"]
+    assert ("replaces", f"Patient/{went['id']}") == (
+        stays["link"][0]["type"], stays["link"][0]["other"]["reference"],
+    )  # fmt: skip
+    assert (False, "replaced-by") == (went["active"], went["link"][0]["type"])
+
+
+def test_a_correction_after_a_merge_is_a_version_of_the_same_result(stores: Any) -> None:
+    """What was stored for the one who went is about the survivor from its next version on; no conflict."""
+    store = stores()
+    arrive(store, [of_99(FINAL), MERGE, CORRECTION])
+
+    assert {f"Patient/{patients(store)['17']['id']}"} == subjects(store)
+    assert "6.10" == str(of(store, "Observation")["valueQuantity"]["value"])
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        MERGE.replace(b"PID|1||17", b"PID|1||18"),
+        MERGE.replace(b"|17^^^WARD", b"|X^^^WARD")
+        .replace(b"|99^^^WARD", b"|17^^^WARD")
+        .replace(b"|X^", b"|99^"),
+    ],
+    ids=["into two", "in a circle"],
+)
+def test_contradicting_merges_are_for_a_human(second: bytes, stores: Any) -> None:
+    """Nothing is guessed, nothing is written."""
+    store = stores()
+    arrive(store, [MERGE])
+    before = chart(store)
+
+    with pytest.raises(Conflict):
+        arrive(store, [second])
+    assert before == chart(store)
+
+
+def test_a_result_that_knows_the_filler_number_only_finds_its_order(stores: Any) -> None:
+    """Once a message has named both numbers, either of them is the order."""
+    store = stores()
+    arrive(store, [ORDER, PRELIMINARY, FINAL.replace(b"|PL-1^EHR|FL-1^LIS", b"||FL-1^LIS")])
+
+    assert {"PL-1", "FL-1"} == {each["value"] for each in of(store, "ServiceRequest")["identifier"]}
+    based_on = of(store, "DiagnosticReport")["basedOn"][0]["reference"]
+    assert f"ServiceRequest/{of(store, 'ServiceRequest')['id']}" == based_on
+
+
+def test_two_orders_that_are_said_to_be_one_are_for_a_human(stores: Any) -> None:
+    """Each was written under a number of its own before a message named both."""
+    store = stores()
+    arrive(store, [ORDER, PRELIMINARY.replace(b"|PL-1^EHR|FL-1^LIS", b"||FL-1^LIS")])
+
+    with pytest.raises(Conflict):
+        arrive(store, [FINAL])
+
+
+TRUSTING = Channel("lab", patient_assigners=("MPI", "WARD"))
+BOTH = ORDER.replace(b"||17^^^WARD^MR", b"||17^^^WARD^MR~M-1^^^MPI^PI")
+KNOWN_TO_MPI = FINAL
+for one, other in (
+    (b"||17^^^WARD^MR", b"||M-1^^^MPI^PI"),
+    (b"FL-1", b"FL-2"),
+    (b"PL-1", b"PL-2"),
+    (b"S-1", b"S-2"),
+):
+    KNOWN_TO_MPI = KNOWN_TO_MPI.replace(one, other)
+
+
+def test_a_patient_of_two_trusted_numbers_is_one(stores: Any) -> None:
+    """PID-3 repeats join them, whichever of them the next message knows."""
+    store = stores()
+    arrive(store, [BOTH, FINAL, KNOWN_TO_MPI], TRUSTING)
+
+    assert 1 == len(patients(store))
+    assert {f"Patient/{of(store, 'Patient')['id']}"} == subjects(store)
+
+
+def test_numbers_of_assigners_that_nobody_trusts_join_nothing(stores: Any) -> None:
+    """Without configured assigners the first number counts and the others are only shown."""
+    store = stores()
+    arrive(store, [BOTH, KNOWN_TO_MPI])
+
+    assert 2 == len(patients(store))
+
+
+def test_two_patients_that_are_said_to_be_one_are_for_a_human(stores: Any) -> None:
+    """Both have a chart already: which of them stays is not ours to say."""
+    store = stores()
+    arrive(store, [FINAL, KNOWN_TO_MPI], TRUSTING)
+
+    with pytest.raises(Conflict):
+        arrive(store, [BOTH], TRUSTING)

@@ -98,7 +98,7 @@ def test_the_table_of_readers(msh_9: str, body: str) -> None:
 @pytest.mark.parametrize(
     ("msh_9", "code"),
     [
-        ("ADT^A01", "200"), ("ORM^O02", "201"), ("MDM^T12", "201"), ("MDM", "201"), ("OML^O22", "201"),
+        ("ADT^A01", "201"), ("ORM^O02", "201"), ("MDM^T12", "201"), ("MDM", "201"), ("OML^O22", "201"),
         ("OUL^R25", "201"), ("", "200"), ("ORR^O02", "200"), ("RDE^O11", "200"),
     ],
 )  # fmt: skip
@@ -113,7 +113,7 @@ def test_what_nothing_reads_is_refused_by_its_type(msh_9: str, code: str) -> Non
 @pytest.mark.parametrize("code", sorted(messages.READERS))
 def test_a_message_with_nothing_to_read_is_refused(code: str) -> None:
     """Neither patient nor order, result or document."""
-    event = {"ORU": "R01", "OUL": "R22", "ORM": "O01", "OMG": "O19", "OMI": "O23", "OML": "O21", "MDM": "T02"}
+    event = {"ORU": "R01", "OUL": "R22", "ORM": "O01", "OMG": "O19", "OMI": "O23", "OML": "O21", "MDM": "T02", "ADT": "A40"}
     with pytest.raises(Refused) as refusal:
         read(f"{HEADER.format(f'{code}^{event[code]}')}\rZZZ|1\r")
 

@@ -99,11 +99,11 @@ def test_nothing_is_counted_twice_or_not_at_all(case: str) -> None:
 @pytest.mark.parametrize(
     ("msh_9", "location", "code"),
     [
-        ("ADT^A01^ADT_A01", "MSH[1]-9", "200"),
+        ("ADT^A01^ADT_A01", "MSH[1]-9", "201"),
         ("ACK", "MSH[1]-9", "200"),
         ("", "MSH[1]-9", "200"),
         ("ORU^W01^ORU_W01", "MSH[1]-9", "201"),
-        ("^^ADT_A01", "MSH[1]-9", "200"),
+        ("^^ADT_A01", "MSH[1]-9", "201"),
     ],
 )
 def test_what_is_no_result_message_is_refused(msh_9: str, location: str, code: str) -> None:
