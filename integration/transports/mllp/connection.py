@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
             counters.bare_ends += 1
         else:
             counters.truncated += 1
-            self._desk.tell("truncated", peer=self._peer, size=event.size)
+            self._desk.tell("truncated", peer=self._peer, bytes=event.size)
 
     def _send(self, data: bytes) -> None:
         if self._transport is not None:

@@ -106,7 +106,7 @@ class Lane:
         else:
             counters.refused_budget += event.shed
             counters.refused_oversize += not event.shed
-            self._desk.tell("refused", peer=self._peer, reason=_reason(event), size=event.size)
+            self._desk.tell("refused", peer=self._peer, reason=_reason(event), bytes=event.size)
         counters.in_hand += 1
         counters.held_bytes += _weight(event)
         self._queue.append(event)

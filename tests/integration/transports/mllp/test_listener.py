@@ -223,7 +223,9 @@ def test_an_oversize_frame_is_refused_in_its_turn(run):
             assert stage.door.refused == [(head[:HEAD_BYTES], Refusal.OVERSIZE)]
             assert stage.counters.refused_oversize == 1
             told = [fields for event, fields in stage.door.told if event == "refused"]
-            assert [(each["reason"], each["size"]) for each in told] == [("oversize", len(head) + 60 * 2**20)]
+            assert [(each["reason"], each["bytes"]) for each in told] == [
+                ("oversize", len(head) + 60 * 2**20)
+            ]
 
     run(story)
 
