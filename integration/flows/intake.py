@@ -40,14 +40,14 @@ from integration.telemetry import Metrics
 from mappers.domain.acknowledgement import Ack, Level, Verdict
 from mappers.domain.issues import Issue, IssueCode, Mapped, Refused, Severity
 from mappers.hl7v2 import ack, tokens
-from mappers.hl7v2.batches import BatchedMessage, is_batch, split_batch
+from mappers.hl7v2.batches import BatchedMessage, first_header, is_batch, split_batch
 
 __all__ = ["MLLP", "WHOLE", "Intake", "Reply", "Terms", "Way"]
 
-#: Messages of one batch; each becomes a row, whatever it weighs.
-MOST_MESSAGES = 10_000
-#: Of these that are handed to the store at once; a batch must not fill its queue.
-_TOGETHER = 256
+#: Messages, headers and trailers of one batch: each message becomes a row, whatever it weighs.
+MOST_PARTS = 10_000
+#: Messages of a batch that are handed to the store at once: it must not fill the queue, nor hold up the others.
+_TOGETHER = 64
 
 
 class Intake:
@@ -154,26 +154,20 @@ class Intake:
 
 def _open(raw: bytes, way: Way) -> bytes | Mapped[tuple[BatchedMessage, ...]]:
     """One message, or the messages of a batch with what is wrong with it as a whole."""
-    if not is_batch(raw):
-        if not way.many:
-            return raw
-        split = split_batch(raw)
-        if len(split.value) == 1:
-            # What surrounds the only message is for the table to refuse; MLLP framing is not.
-            return raw if split.issues else split.value[0].content
-    else:
-        split = split_batch(raw)
-    if len(split.value) > MOST_MESSAGES:
-        text = f"the batch holds more than {MOST_MESSAGES} messages; send it in parts"
-        return Mapped(split.value, (Issue(Severity.FATAL, IssueCode.TOO_COSTLY, "", text, "207"),))
-    return split
+    batch = is_batch(raw)
+    if not (batch or way.many):
+        return raw
+    split = split_batch(raw, most=MOST_PARTS)
+    if batch or len(split.value) > 1 or any(issue.code is IssueCode.TOO_COSTLY for issue in split.issues):
+        return split
+    # What surrounds the only message is for the table to refuse; MLLP framing is not.
+    return raw if split.issues else split.value[0].content
 
 
 def _parts(raw: bytes, batch: Mapped[tuple[BatchedMessage, ...]], at: Situation) -> Iterator[list[Seen]]:
     """The messages of a batch at the door, so many at a time; one that stands for all if it is refused."""
     if batch.issues:
-        headers = batch.value[0].headers if batch.value else ()
-        header = headers[0] if headers else None
+        header = first_header(raw) if is_batch(raw) else None
         yield [refuse_whole(raw, at, header=header, issues=batch.issues)]
         return
     for start in range(0, len(batch.value), _TOGETHER):

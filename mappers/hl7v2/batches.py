@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from mappers.domain.issues import Issue, IssueCode, Mapped, Severity
 from mappers.hl7v2.delimiters import usable
-from mappers.hl7v2.envelope import BOM
+from mappers.hl7v2.envelope import BOM, HEADER_LIMIT, line_end
 
 #: A header or trailer at the start of a line, blanks and a byte order mark before it.
 _MARK: Final = re.compile(rb"(?:\A|[\r\n\x0b\x1c])[ \t\x00\xef\xbb\xbf]*(MSH|[FB]HS|[FB]TS)")
@@ -39,13 +40,28 @@ def is_batch(raw: bytes) -> bool:
     return not raw.startswith(b"MSH") and _BATCH.match(raw) is not None
 
 
-def split_batch(raw: bytes) -> Mapped[tuple[BatchedMessage, ...]]:
+def first_header(raw: bytes) -> bytes:
+    """The FHS or BHS that a batch begins with."""
+    found = _BATCH.match(raw)
+    start = found.end() - len(b"FHS") if found else 0
+    return raw[start : line_end(raw, start, start + HEADER_LIMIT)]
+
+
+def split_batch(raw: bytes, *, most: int | None = None) -> Mapped[tuple[BatchedMessage, ...]]:
     """The messages of a file in order; bytes without any MSH come back as one message for `parse` to refuse.
 
     Issues are about the file: counts that do not agree (the standard wants such a file rejected as a whole)
     and lines that belong to no message.
+
+    Args:
+        raw: the file.
+        most: messages, headers and trailers together; beyond it nothing is split, and an issue says so.
+            None splits whatever comes: 32 MB can hold eight million headers.
     """
-    marks = tuple(_marks(raw))
+    marks = tuple(islice(_marks(raw), None if most is None else most + 1))
+    if most is not None and len(marks) > most:
+        text = "the batch holds too many messages; send it in parts"
+        return Mapped((BatchedMessage(raw),), (Issue(Severity.FATAL, IssueCode.TOO_COSTLY, "", text, "207"),))
     if not any(name == b"MSH" for _, name in marks):
         return Mapped((BatchedMessage(raw),))
     split = _Split()

@@ -147,12 +147,24 @@ def test_a_batch_of_nothing(door):
     assert batch() == door.inbox.load(reply.receipts[0].message_id).raw
 
 
-def test_a_batch_is_bounded(door, monkeypatch):
-    """Each message is a row, so their number has a limit; the whole is refused."""
-    monkeypatch.setattr(intake, "MOST_MESSAGES", 2)
+@pytest.mark.parametrize("header", [FHS + BHS, BHS, b""])
+def test_a_batch_is_bounded(door, monkeypatch, header):
+    """Each message is a row, so their number has a limit; the whole is refused, to its own control id."""
+    monkeypatch.setattr(intake, "MOST_PARTS", 5)
+    reply = door.receive(header + b"".join(message(f"{n}") for n in range(6)))
 
-    assert ["AE"] == codes(door.receive(batch(*(message(f"{n}") for n in range(3)))).payload)
-    assert ["AA", "AA"] == codes(door.receive(batch(message("1"), message("2"))).payload)
+    assert (["AE"], ["too many" in each for each in fields(reply.payload, "ERR", 8)]) == (
+        codes(reply.payload),
+        [True],
+    )
+    assert [{FHS + BHS: "F-7", BHS: "B-9", b"": ""}[header]] == fields(reply.payload, "MSA", 2)
+    assert ["AA", "AA"] == codes(door.receive(BHS + message("1") + message("2")).payload)
+
+
+def test_a_flood_of_headers_is_not_split(door):
+    """Megabytes of them are refused from the first ten thousand."""
+    for flood in (b"BHS|^~\\&\r" + b"MSH\r" * 2_000_000, b"BHS\r" * 1_000_000, b"MSH\r" * 1_000_000):
+        assert ["AE"] == codes(door.receive(flood).payload)
 
 
 def test_a_large_batch_goes_in_parts(door):
