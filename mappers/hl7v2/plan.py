@@ -202,8 +202,12 @@ class Planner:
         if group.orc is None:
             numbers = OrderNumbers(None, None)
         else:
-            text = "ORC without OBR; kept, and its results belong to no report"
-            self._account.reader(group.orc).first(1).warn(IssueCode.STRUCTURE, text)
+            place = self._account.reader(group.orc).first(1)
+            if self._rules.orders:
+                place.error(IssueCode.NOT_SUPPORTED, "ORC without OBR names no test; kept: act on it by hand")
+            else:
+                text = "ORC without OBR; kept, and its results belong to no report"
+                place.warn(IssueCode.STRUCTURE, text)
             numbers = orc.numbers(SegmentReader(group.orc, self._account.context), None)
         work = numbers.work(self._scopes)
         request = Request(group, None, None, numbers, work or (), notes=list(group.notes))
