@@ -14,8 +14,8 @@ A replay writes nothing twice: ids come from identities, and current content is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from integration import telemetry
@@ -56,6 +56,7 @@ class LabReportFlow:
         extracting: channels whose documents are to be read, by a workflow of its own that nothing here
             waits for (`flows.extract`).
         sending: what leaves with the results, in their commit; None sends nothing.
+        others: stories of messages of other kinds, by their trigger; each ends its message itself.
     """
 
     database: Database
@@ -69,6 +70,7 @@ class LabReportFlow:
     max_attempts: int = 8
     extracting: frozenset[str] = frozenset()
     sending: Sending | None = None
+    others: Mapping[str, Callable[[StoredMessage], None]] = field(default_factory=dict)
 
     def process(self, message_id: str) -> Later | None:
         """Process one stored message; what it returns says when to try again."""
@@ -96,6 +98,9 @@ class LabReportFlow:
 
     def _story(self, message: StoredMessage) -> tuple[WriteOutcome, ...]:
         assert message.raw is not None
+        if message.trigger in self.others:
+            self.others[message.trigger](message)
+            return ()
         terms = self.terms.get(message.channel)
         if terms is None:
             raise SettingsInvalid("the channel of this message is no longer in the settings")

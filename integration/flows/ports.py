@@ -6,11 +6,11 @@ Owns the words for durable work. Must not know which engine, database or network
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from mappers.domain.documents import Document, DocumentLink
 from mappers.domain.extraction import ExtractedReport
@@ -291,4 +291,52 @@ class Courier(Protocol):
 
         Raises:
             NotDelivered: the type says whether it may have arrived and whether to try again.
+        """
+
+
+class Fetched(Protocol):
+    """A version of a resource as a FHIR server gave it."""
+
+    @property
+    def kind(self) -> str:
+        """Its type."""
+
+    @property
+    def version(self) -> str:
+        """Its version; "" where the server says none."""
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes."""
+
+    @property
+    def resource(self) -> Mapping[str, Any]:
+        """What they say, digits kept."""
+
+    @property
+    def reference(self) -> str:
+        """`Type/id`."""
+
+
+class FhirSource(Protocol):
+    """The FHIR server of a channel, as far as it is read."""
+
+    @property
+    def base(self) -> str:
+        """Its base URL, without a slash at the end."""
+
+    def read(self, kind: str, resource_id: str) -> Fetched:
+        """The current version.
+
+        Raises:
+            RemoteMissing: it is not there, or no longer.
+            RemoteError: see `integration.errors`.
+        """
+
+    def search(self, kind: str, params: Sequence[tuple[str, str]]) -> Iterator[Fetched]:
+        """All matches, over all pages.
+
+        Raises:
+            AddressRefused: a page leads elsewhere.
+            RemoteError: see `integration.errors`.
         """

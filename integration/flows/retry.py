@@ -62,6 +62,12 @@ _REASONS: Mapping[type[Exception], str] = MappingProxyType(
         inference_errors.BackendMisconfigured: "model-misconfigured",
         inference_errors.BackendUnavailable: "model-unavailable",
         errors.DocumentUnreachable: "document-unreachable",
+        errors.AddressRefused: "foreign-address",
+        errors.RemoteUnavailable: "server-unavailable",
+        errors.RemoteAmbiguous: "server-silent",
+        errors.RemoteForbidden: "server-forbids",
+        errors.RemoteRefused: "server-refuses",
+        errors.RemoteUnreadable: "server-unreadable",
     }
 )
 

@@ -86,6 +86,11 @@ class FhirServerSettings(Section):
     tls: TlsSettings = Field(
         default=TlsSettings(), description="Client certificate, and who signs the server's."
     )
+    catch_up_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="Pause between two looks at what changed, for lost notifications or none at all.",
+    )
     connect_seconds: float = Field(default=5.0, gt=0, description="Time for a connection to stand.")
     answer_seconds: float = Field(
         default=30.0, gt=0, description="Longest silence while an answer is awaited."

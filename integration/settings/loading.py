@@ -266,7 +266,12 @@ def _unsafe(settings: Settings) -> Iterator[str]:
 
 
 def _unsafe_fhir_servers(settings: Settings) -> Iterator[str]:
+    web = settings.web
     for name, channel in settings.channels.items():
+        if channel.hook.subject_header and not web.behind_proxy:
+            yield f"channels.{name}.hook.subject_header: without web.behind_proxy anybody could write it"
+        elif channel.hook.kind == "mtls" and not (channel.hook.subject_header or web.tls.require_client):
+            yield f"channels.{name}.hook: mtls needs web.tls.require_client, or a proxy and subject_header"
         base = channel.fhir.base or ""
         if base.startswith("http://") and channel.fhir.plaintext != "accepted":
             if is_loopback(urlsplit(base).hostname or ""):

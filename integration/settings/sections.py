@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field
 
 from integration.settings.fhir import FhirServerSettings
+from integration.settings.hooks import HookSettings
 from integration.settings.section import Section, TlsSettings
 
 MEBIBYTE = 2**20
@@ -233,6 +234,7 @@ class ChannelSettings(Section):
     fhir: FhirServerSettings = Field(
         default=FhirServerSettings(), description="The FHIR server of this feed, if it has one."
     )
+    hook: HookSettings = Field(default=HookSettings(), description="Who may notify this feed at /hooks/NAME.")
     same_id_other_content: Literal["refuse", "process"] = Field(
         default="refuse",
         description="A known MSH-10 with other content: refuse (AE, bytes kept, alarm) or process it.",

@@ -19,6 +19,8 @@ from integration.web.services import Services
 
 #: Answered to anybody who can connect: they show no result and no message.
 _OPEN_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "fhir.metadata", "key_set.jwks", "static"})
+#: Whose callers are judged by the route itself, channel by channel.
+_GUARDED_ENDPOINTS = frozenset({"hooks.receive"})
 _QUIET_ENDPOINTS = frozenset({"health.healthz", "health.readyz", "metrics.metrics", "static"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
@@ -68,6 +70,9 @@ def _bracket_requests(app: Flask, services: Services) -> None:
         telemetry.bind(request_id=g.request_id)
         if request.endpoint in _OPEN_ENDPOINTS:
             g.actor = "anybody"
+            return None
+        if request.endpoint in _GUARDED_ENDPOINTS:
+            g.actor = "hook"
             return None
         caller = authorize(
             request.headers.get("Authorization", ""),

@@ -23,6 +23,7 @@ from integration.web.auth import Token, read_tokens
 from integration.web.services import Check, Services
 from integration.wiring import stores
 from integration.wiring.fhir_servers import published_keys
+from integration.wiring.hooks import build_hooks
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms
 
@@ -64,7 +65,7 @@ def build_application(settings: Settings) -> Flask:
             tokens=tokens_of(settings),
             behind_proxy=settings.web.behind_proxy,
             max_body_bytes=settings.web.max_body_bytes,
-            doors=(_hl7_over_http(settings, store),),
+            doors=(_hl7_over_http(settings, store), build_hooks(settings, store)),
             key_set=published_keys(settings),
         )
     )

@@ -31,6 +31,7 @@ from integration.wiring.deliveries import (
     build_sweeper,
 )
 from integration.wiring.destinations import build_addressing
+from integration.wiring.fhir_feeds import Feeds, build_feeds
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
 
@@ -64,7 +65,9 @@ def build_engine(settings: Settings, *, on_death: Callable[[], None] = lambda: N
     )
 
 
-def build_flow(settings: Settings, store: Store, metrics: telemetry.Metrics) -> LabReportFlow:
+def build_flow(
+    settings: Settings, store: Store, metrics: telemetry.Metrics, feeds: Feeds | None = None
+) -> LabReportFlow:
     """The story of a received message.
 
     Raises:
@@ -82,6 +85,7 @@ def build_flow(settings: Settings, store: Store, metrics: telemetry.Metrics) -> 
         max_attempts=settings.engine.max_attempts,
         extracting=extraction.extracting(settings),
         sending=Sending(store.outbox, build_addressing(settings)),
+        others=feeds.stories if feeds else {},
     )
 
 
@@ -105,11 +109,12 @@ def serve_work(settings: Settings) -> int:
     engine = build_engine(settings, on_death=on_death)
     metrics = telemetry.metrics(CollectorRegistry())
     deliveries = build_delivery_flow(settings, store, metrics)
-    engine.workflow(PROCESS, build_flow(settings, store, metrics).process)
+    feeds = build_feeds(settings, store)
+    engine.workflow(PROCESS, build_flow(settings, store, metrics, feeds).process)
     engine.workflow(extraction.EXTRACT, extraction.build_flow(settings, store).extract)
     engine.workflow(DELIVER, deliveries.deliver)
     engine.start()
-    ticks = _ticks(settings, store, engine)
+    ticks = {**_ticks(settings, store, engine), **feeds.ticks}
     for name, dispatcher in build_dispatchers(settings, store, engine, deliveries).items():
         ticks[name] = dispatcher.tick
     loops = [Loop(name, tick, on_death) for name, tick in ticks.items()]

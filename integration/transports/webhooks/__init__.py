@@ -1,0 +1,1 @@
+"""Hooks: where FHIR servers say by HTTP that something changed."""
