@@ -72,11 +72,11 @@ def write(peek: Peek | None, ack: Ack, *, now: Moment) -> bytes:
 
 def address(peek: Peek) -> str:
     """The MSH of a message as far as an answer echoes it, to be kept and peeked at again."""
-    delimiters = peek.delimiters
+    delimiters = complete(peek.delimiters)
     fields = [echo(peek.header(n)) for n in range(3, _LAST_ECHOED + 1)]
     for n in _NOT_ECHOED:
         fields[n - 3] = ""
-    return delimiters.field.join(("MSH", echo(peek.encoding_characters), *fields))
+    return delimiters.field.join(("MSH", delimiters.encoding_characters, *fields))
 
 
 def _write(peek: Peek, ack: Ack, now: Moment) -> bytes:
