@@ -46,7 +46,7 @@ __all__ = ["MLLP", "WHOLE", "Intake", "Reply", "Terms", "Way"]
 
 #: Messages, headers and trailers of one batch: each message becomes a row, whatever it weighs.
 MOST_PARTS = 10_000
-#: Messages of a batch that are handed to the store at once: it must not fill the queue, nor hold up the others.
+#: Messages of a batch that the store gets at once: it must neither fill the queue nor hold up others.
 _TOGETHER = 64
 
 
