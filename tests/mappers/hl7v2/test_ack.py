@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mappers.domain.acknowledgement import Ack, Level, Verdict
@@ -311,6 +311,7 @@ def check(written: bytes, *, segments: int | None = None) -> Message:
 
 
 @settings(deadline=None)
+@example(b'!\x00"', Ack(Verdict.ACCEPTED, "W-1"))
 @given(st.binary(max_size=300), decisions)
 def test_an_address_is_enough_for_an_answer(junk: bytes, decision: Ack) -> None:
     """What was kept of an envelope gets the very answer that the message would have got."""
