@@ -113,7 +113,16 @@ def test_what_nothing_reads_is_refused_by_its_type(msh_9: str, code: str) -> Non
 @pytest.mark.parametrize("code", sorted(messages.READERS))
 def test_a_message_with_nothing_to_read_is_refused(code: str) -> None:
     """Neither patient nor order, result or document."""
-    event = {"ORU": "R01", "OUL": "R22", "ORM": "O01", "OMG": "O19", "OMI": "O23", "OML": "O21", "MDM": "T02", "ADT": "A40"}
+    event = {
+        "ORU": "R01",
+        "OUL": "R22",
+        "ORM": "O01",
+        "OMG": "O19",
+        "OMI": "O23",
+        "OML": "O21",
+        "MDM": "T02",
+        "ADT": "A40",
+    }
     with pytest.raises(Refused) as refusal:
         read(f"{HEADER.format(f'{code}^{event[code]}')}\rZZZ|1\r")
 
