@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sized
@@ -93,6 +94,8 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
     yield partial(_tokens, settings, tokens_of)
     for name, channel in settings.channels.items():
         yield _channel(name, zone=channel.time_zone)
+    for name, folder in settings.folders.items():
+        yield _folder(name, folder.path)
 
 
 def _fhir_servers(settings: Settings) -> Iterator[Check]:
@@ -142,6 +145,17 @@ def _tokens(settings: Settings, load: Callable[[Settings], Sized]) -> Check:
         return Check("web.token_file", passed=False, reason=str(error))
     reason = f"{count} tokens" if count else "no token_file: this machine alone may read"
     return Check("web.token_file", passed=True, reason=reason)
+
+
+def _folder(name: str, path: Path) -> Callable[[], Check]:
+    def probe() -> Check:
+        if not path.is_dir():
+            return Check(f"folder {name}", passed=False, reason="it is not there, or is no folder")
+        if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+            return Check(f"folder {name}", passed=False, reason="files cannot be read and moved in it")
+        return Check(f"folder {name}", passed=True, reason="files can be read and moved in it")
+
+    return probe
 
 
 def _channel(name: str, *, zone: str | None) -> Callable[[], Check]:

@@ -57,3 +57,12 @@ def test_migrate_says_its_schema_as_json() -> None:
 
     assert HEAD == json.loads(first.output)["schema"]
     assert first.output == second.output
+
+
+def test_a_watched_folder_that_is_not_there_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mllp` would not start with it."""
+    monkeypatch.setenv("WARDWIRE_FOLDERS__SHARE__PATH", str(tmp_path / "share"))
+    assert not checked()["folder share"][0]
+
+    (tmp_path / "share").mkdir()
+    assert (True, "files can be read and moved in it") == checked()["folder share"]
