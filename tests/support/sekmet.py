@@ -6,12 +6,10 @@ servers are skipped, and say how they are run.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import subprocess
 import urllib.request
-import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.programs import program
 from tests.support.serving import free_port, wait_for
 
 REQUIREMENT = "sekmet-fhir==0.1.1"
@@ -26,21 +25,6 @@ SKIP = pytest.mark.skipif(
     not os.environ.get("WARDWIRE_TEST_VENVS"),
     reason="real FHIR servers: WARDWIRE_TEST_VENVS=~/.cache/wardwire-venvs make test",
 )
-
-
-def program() -> Path:
-    """The server's command, installed when first asked for; one process at a time installs."""
-    folder = Path(os.environ["WARDWIRE_TEST_VENVS"]).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    home = folder / REQUIREMENT.replace("==", "-")
-    with (folder / f"{home.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "installed").exists():
-            venv.create(home, with_pip=True, clear=True)
-            pip = [str(home / "bin" / "python"), "-m", "pip", "-qq", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", REQUIREMENT], check=True)
-            (home / "installed").touch()
-    return home / "bin" / "sekmet"
 
 
 class Sekmet:
@@ -72,7 +56,10 @@ class Sekmet:
         file.write_text(json.dumps(self.settings))  # JSON is YAML
         with (self.folder / "sekmet.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(program()), "serve", "-c", str(file)], cwd=self.folder, stdout=log, stderr=log
+                [str(program(REQUIREMENT, "sekmet")), "serve", "-c", str(file)],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
             )
         wait_for(self._answers, what=f"sekmet to answer (see {self.folder / 'sekmet.log'})")
         return self
