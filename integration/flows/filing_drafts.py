@@ -31,7 +31,9 @@ ACTOR = "worker"
 WITHDRAWN = "the sender withdrew the document"
 REPLACED = "another document replaces it"
 READ_ANEW = "the document was sent or read anew"
-_DRAFTED = frozenset({"Observation", "DiagnosticReport", "Task"})
+_DRAFTED = frozenset({"Observation", "DiagnosticReport", "DocumentReference", "Task"})
+#: Statuses of a resource that does not stand any more (ImagingStudy, Media, DocumentReference, reports).
+_WITHDRAWN = frozenset({"entered-in-error", "cancelled", "not-done", "superseded"})
 #: Statuses of what waits for a person; anything else was decided by one, or is over.
 _OPEN = frozenset({"preliminary", "requested", "received", "accepted", "ready", "draft", "on-hold"})
 
@@ -51,6 +53,33 @@ class Filed:
     whose: Whose
     reading: Reading
 
+    def file(self, connection: Transaction, cabinet: Cabinet, *, now: datetime) -> None:
+        """File them (`flows.reading.Fileable`)."""
+        cabinet.file(connection, self, now=now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FiledSource:
+    """What a resource became that was read: an ImagingStudy, a Media, a DocumentReference, a report's text.
+
+    Attributes:
+        source: reference of the resource in our store, "ImagingStudy/…".
+        version: `meta.source` that the stored resource has while this reading speaks for it; None for any.
+        drafts: what was drafted of it; none when it was withdrawn or is nobody's to read.
+        reading: of the resource as a whole, for what is taken back.
+    """
+
+    message_id: str
+    source: str
+    version: str | None
+    drafts: tuple[WrittenBundle, ...]
+    whose: Whose
+    reading: Reading
+
+    def file(self, connection: Transaction, cabinet: Cabinet, *, now: datetime) -> None:
+        """File them (`flows.reading.Fileable`)."""
+        cabinet.file_source(connection, self, now=now)
+
 
 @dataclass(frozen=True, slots=True)
 class Cabinet:
@@ -59,11 +88,42 @@ class Cabinet:
     database: Database
     results: Results
 
+    def file_source(self, connection: Transaction, filed: FiledSource, *, now: datetime) -> None:
+        """File a resource's drafts and take back what they replace, in the caller's transaction.
+
+        | the stored resource | then |
+        |---|---|
+        | is gone, or withdrawn: its status says so | its drafts are taken back |
+        | came from another version than was read | nothing: that version's reading speaks for it |
+        | is the one that was read | the drafts are written, earlier ones taken back |
+        """
+        scribe = self._scribe(connection, filed.message_id, now)
+        kind, _, key = filed.source.partition("/")
+        stored = self._current(connection, kind, key)
+        if stored is None or stored.get("status") in _WITHDRAWN:
+            self._retract(scribe, filed, key, WITHDRAWN)
+            return
+        if filed.version is not None and stored.get("meta", {}).get("source") != filed.version:
+            return
+        self._replace(scribe, filed, key)
+
+    def _scribe(self, connection: Transaction, message_id: str, now: datetime) -> Scribe:
+        return Scribe(
+            connection=connection, results=self.results, message_id=message_id, now=now, actor=ACTOR
+        )
+
+    def _replace(self, scribe: Scribe, filed: Filed | FiledSource, key: str) -> None:
+        """Write the drafts of what has this id and take back those that they replace."""
+        entries = [entry for draft in filed.drafts for entry in draft.entries]
+        keys = [(entry.resource["resourceType"], entry.resource["id"]) for entry in entries]
+        new = tuple(each for each in dict.fromkeys(keys) if each[0] in _DRAFTED)
+        self._retract(scribe, filed, key, READ_ANEW, keep=new)
+        scribe.write(entries)
+        extractions.replace_drafts(scribe.connection, key, new, message_id=filed.message_id)
+
     def file(self, connection: Transaction, filed: Filed, *, now: datetime) -> None:
         """File a document's drafts and take back what they replace, in the caller's transaction."""
-        scribe = Scribe(
-            connection=connection, results=self.results, message_id=filed.message_id, now=now, actor=ACTOR
-        )
+        scribe = self._scribe(connection, filed.message_id, now)
         document = filed.document
         for relation in document.relations:
             if relation.kind == "replaces":
@@ -74,27 +134,28 @@ class Cabinet:
             return
         if not document.attachments or not _has(stored, document):
             return
-        entries = [entry for draft in filed.drafts for entry in draft.entries]
-        keys = [(entry.resource["resourceType"], entry.resource["id"]) for entry in entries]
-        new = tuple(key for key in dict.fromkeys(keys) if key[0] in _DRAFTED)
-        self._retract(scribe, filed, document.identity.id, READ_ANEW, keep=new)
-        scribe.write(entries)
-        extractions.replace_drafts(connection, document.identity.id, new, message_id=filed.message_id)
+        self._replace(scribe, filed, document.identity.id)
 
     def _retract(
-        self, scribe: Scribe, filed: Filed, document: str, reason: str, *, keep: Iterable[Key] = ()
+        self,
+        scribe: Scribe,
+        filed: Filed | FiledSource,
+        document: str,
+        reason: str,
+        *,
+        keep: Iterable[Key] = (),
     ) -> None:
-        """Take back the drafts of a document but for those that are written again."""
+        """Take back the drafts of what has this id but for those that are written again."""
         kept = set(keep)
         connection = scribe.connection
         gone = [key for key in extractions.drafts_of(connection, document) if key not in kept]
         stored = [found for key in gone if (found := self._current(connection, *key))]
-        drafts = [each for each in stored if each["status"] in _OPEN]
+        drafts = [each for each in stored if _is_open(each)]
         if drafts:
             bundle = extracted_bundle.retract(drafts, reading=filed.reading, whose=filed.whose, reason=reason)
             scribe.write(bundle.entries)
         for each in stored:
-            if each["status"] not in _OPEN:
+            if not _is_open(each):
                 # What a person decided stays; the trail says that its document is gone.
                 scribe.tell("draft.signed_kept", f"{each['resourceType']}/{each['id']}")
         extractions.replace_drafts(connection, document, kept, message_id=filed.message_id)
@@ -105,6 +166,12 @@ class Cabinet:
         except NotFound:
             return None
         return None if stored.deleted else r4.decode(stored.content)
+
+
+def _is_open(draft: Node) -> bool:
+    """Whether it waits for a person; of a DocumentReference `docStatus` says so."""
+    decides = "docStatus" if draft["resourceType"] == "DocumentReference" else "status"
+    return draft.get(decides) in _OPEN and draft["status"] != "entered-in-error"
 
 
 def _has(stored: Node, document: ClinicalDocument) -> bool:

@@ -54,7 +54,7 @@ class LabReportFlow:
         metrics: what is counted and timed; None counts nothing.
         max_attempts: attempts at one message before it is parked.
         extracting: channels whose documents are to be read, by a workflow of its own that nothing here
-            waits for (`flows.extract`).
+            waits for (`flows.reading`).
         sending: what leaves with the results, in their commit; None sends nothing.
         others: stories of messages of other kinds, by their trigger; each ends its message itself.
     """

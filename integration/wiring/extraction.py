@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from integration.engine.dispatcher import Dispatcher, plan
 from integration.engine.sweep import Sweeper
-from integration.flows.extract import ExtractFlow
+from integration.flows.documents import DocumentStory, LabAttachments
 from integration.flows.filing_drafts import Cabinet
 from integration.flows.ports import Engine, Queue
+from integration.flows.reading import HL7_V2, ReadingFlow, Story
 from integration.settings import Settings
 from integration.store.extractions import Extractions
 from integration.store.runs import Runs
@@ -30,20 +31,31 @@ def extracting(settings: Settings) -> frozenset[str]:
     return frozenset(name for name, channel in settings.channels.items() if channel.extract_documents)
 
 
-def build_flow(settings: Settings, store: Store) -> ExtractFlow:
-    """The story of a message's documents."""
-    return ExtractFlow(
+def build_flow(settings: Settings, store: Store) -> ReadingFlow:
+    """The workflow of what is to be read, with the story of each kind."""
+    return ReadingFlow(
         inbox=store.inbox,
         cabinet=Cabinet(store.database, store.results),
         readings=Extractions(store.database, clock=stores.now),
-        reader=LabReader(settings, memo=Runs(store.database, store.keys), clock=stores.now),
+        stories=build_stories(settings, store),
+        terms=build_terms(settings),
+        clock=stores.now,
+        max_attempts=settings.inference.max_attempts,
+    )
+
+
+def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
+    """The stories by kind (`flows.reading.kind_of`)."""
+    laboratory = LabReader(settings, memo=Runs(store.database, store.keys), clock=stores.now)
+    documents = DocumentStory(
+        readers=(LabAttachments(laboratory),),
         fetcher=build_fetcher(settings),
         terms=build_terms(settings),
         software=stores.software(),
         clock=stores.now,
         responsible=responsible(settings),
-        max_attempts=settings.inference.max_attempts,
     )
+    return {HL7_V2: documents}
 
 
 def build_dispatcher(store: Store, engine: Engine) -> Dispatcher:

@@ -111,7 +111,7 @@ def serve_work(settings: Settings) -> int:
     deliveries = build_delivery_flow(settings, store, metrics)
     feeds = build_feeds(settings, store)
     engine.workflow(PROCESS, build_flow(settings, store, metrics, feeds).process)
-    engine.workflow(extraction.EXTRACT, extraction.build_flow(settings, store).extract)
+    engine.workflow(extraction.EXTRACT, extraction.build_flow(settings, store).read)
     engine.workflow(DELIVER, deliveries.deliver)
     engine.start()
     ticks = {**_ticks(settings, store, engine), **feeds.ticks}

@@ -55,12 +55,16 @@ class ModelCard:
         revision: commit or version; "" when the backend does not say.
         weights_digest: hex SHA-256 over the weight files in the order of their names; "" when not at hand.
         backend: what ran it: "transformers", "openai", "vertex", "scripted".
+        demonstration: a demonstration checkpoint: whatever it says is labelled as such.
+        region: where a model outside the house ran; "" for one inside.
     """
 
     id: str
     revision: str
     weights_digest: str
     backend: str
+    demonstration: bool = False
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

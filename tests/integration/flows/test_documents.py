@@ -13,7 +13,9 @@ from prometheus_client import CollectorRegistry
 from inference.errors import BackendMisconfigured, BackendUnavailable, InputRefused, Refusal
 from integration import telemetry
 from integration.errors import DocumentRefused, DocumentUnreachable, StoreUnavailable
+from integration.flows.documents import LabAttachments
 from integration.flows.ports import Later
+from integration.flows.reading import HL7_V2
 from integration.settings import Settings
 from integration.states import MessageState
 from integration.store import extractions, search_reader
@@ -79,12 +81,9 @@ class Bench:
         upgrade(self.store.database)
         self.results = workers.build_flow(settings, self.store, telemetry.metrics(CollectorRegistry()))
         self.reader, self.fetcher = Reader(), Fetcher()
-        self.flow = replace(
-            extraction.build_flow(settings, self.store),
-            reader=self.reader,
-            fetcher=self.fetcher,
-            max_attempts=3,
-        )
+        flow = extraction.build_flow(settings, self.store)
+        story = replace(flow.stories[HL7_V2], readers=(LabAttachments(self.reader),), fetcher=self.fetcher)
+        self.flow = replace(flow, stories={HL7_V2: story}, max_attempts=3)
 
     def receive(self, raw: bytes = b"", **parts: Any) -> str:
         """Store a message and process it, as far as the sender's own results."""
@@ -101,7 +100,7 @@ class Bench:
     def read(self, **parts: Any) -> str:
         """Receive a message and read its documents."""
         message_id = self.receive(**parts)
-        assert self.flow.extract(message_id) is None
+        assert self.flow.read(message_id) is None
         return message_id
 
     def state(self, message_id: str) -> tuple[MessageState, str | None]:
@@ -176,7 +175,7 @@ def test_reading_twice_writes_once(bench):
     before = sorted((each["id"], each["meta"]["versionId"]) for kind in DRAFTED for each in bench.all(kind))
     bench.store.inbox.move(message_id, MessageState.RECEIVED, actor="user:ada").result(30)
     assert bench.results.process(message_id) is None
-    assert bench.flow.extract(message_id) is None
+    assert bench.flow.read(message_id) is None
     after = sorted((each["id"], each["meta"]["versionId"]) for kind in DRAFTED for each in bench.all(kind))
     assert (before, 2) == (after, len(bench.reader.asked))
 
@@ -184,7 +183,7 @@ def test_reading_twice_writes_once(bench):
 def test_a_finished_reading_is_not_done_again(bench):
     """A run that the engine repeats finds nothing to do."""
     message_id = bench.read()
-    assert bench.flow.extract(message_id) is None
+    assert bench.flow.read(message_id) is None
     assert 1 == len(bench.reader.asked)
 
 
@@ -216,7 +215,7 @@ def test_a_model_that_is_away_is_waited_for_and_then_done_without(bench):
     bench.reader.answers = [BackendUnavailable("loading")]
     bench.reader.more = {"unread": (span("x"),)}
     message_id = bench.receive()
-    assert [Later, Later, Later, type(None)] == [type(bench.flow.extract(message_id)) for _ in range(4)]
+    assert [Later, Later, Later, type(None)] == [type(bench.flow.read(message_id)) for _ in range(4)]
     assert [True, True, True, False] == [with_model for _, with_model in bench.reader.asked]
     assert "not read: no model: 1 place may hold results" in bench.reasons()
 
@@ -234,7 +233,7 @@ def test_a_store_that_does_not_answer_is_waited_for(bench, monkeypatch):
     monkeypatch.setattr(
         type(bench.store.inbox), "load", lambda *_: (_ for _ in ()).throw(StoreUnavailable("down"))
     )
-    assert isinstance(bench.flow.extract(message_id), Later)
+    assert isinstance(bench.flow.read(message_id), Later)
     assert (MessageState.RECEIVED, None) == bench.state(message_id)
 
 
@@ -260,7 +259,7 @@ def test_a_late_copy_of_what_was_withdrawn_writes_nothing(bench):
     """The older message is read after the withdrawal: the stored document decides."""
     first = bench.receive()
     bench.read(content=b"", control_id="M2", status="D", sent_at="20261122120000")
-    assert bench.flow.extract(first) is None
+    assert bench.flow.read(first) is None
     assert {"DiagnosticReport": ["final"], "Observation": ["final"], "Task": []} == bench.written()
 
 
@@ -268,9 +267,9 @@ def test_an_older_document_is_not_read_over_a_newer_one(bench):
     """Readings out of order end with the document that is stored."""
     first = bench.receive()
     second = bench.receive(content=OTHER, control_id="M2", status="C", sent_at="20261122120000")
-    assert bench.flow.extract(second) is None
+    assert bench.flow.read(second) is None
     newer = sorted(each["id"] for each in bench.all("Observation", "preliminary"))
-    assert bench.flow.extract(first) is None
+    assert bench.flow.read(first) is None
     assert newer == sorted(each["id"] for each in bench.all("Observation", "preliminary"))
 
 
@@ -324,7 +323,7 @@ def test_a_server_that_is_away_is_waited_for_and_then_asked_about(bench):
     """As with a model, but without it there is nothing to read."""
     bench.fetcher.answer = DocumentUnreachable("away")
     message_id = bench.receive(raw=POINTER)
-    assert [Later, Later, Later, type(None)] == [type(bench.flow.extract(message_id)) for _ in range(4)]
+    assert [Later, Later, Later, type(None)] == [type(bench.flow.read(message_id)) for _ in range(4)]
     assert "not fetched: its server did not answer" == bench.reasons()
 
 
@@ -332,10 +331,10 @@ def test_a_message_back_in_the_queue_is_read_when_it_is_processed_again(bench):
     """Until then there is nothing to file a draft beside."""
     message_id = bench.receive()
     bench.store.inbox.move(message_id, MessageState.RECEIVED, actor="user:ada").result(30)
-    assert bench.flow.extract(message_id) is None
+    assert bench.flow.read(message_id) is None
     assert ((MessageState.PROCESSED, "superseded"), []) == (bench.state(message_id), bench.reader.asked)
     assert bench.results.process(message_id) is None
-    assert bench.flow.extract(message_id) is None
+    assert bench.flow.read(message_id) is None
     assert DRAFTED == bench.written()
 
 
