@@ -37,7 +37,8 @@ def files() -> Iterator[Path]:
 
 
 def _is_data(path: Path) -> bool:
-    return ".sqlite" in path.name or path.name == ".coverage"
+    # In a work tree of git `.git` is a file that says where the repository is.
+    return ".sqlite" in path.name or path.name in {".coverage", ".git"}
 
 
 def relative(path: Path) -> str:
