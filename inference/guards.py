@@ -19,6 +19,12 @@ _REPEATS: Final = 4
 _TEMPLATES: Final = re.compile(
     r"(?i)\[(?:insert|patient|name|date|value|your)[^\]]*\]|\blorem ipsum\b|<unused\d+>|\bas an ai\b|x{4,}"
 )
+#: A model that will not, or saw nothing. At the beginning only: a report may well say that one cannot tell.
+_REFUSALS: Final = re.compile(
+    r"(?i)\A\W*(?:i(?:'m| am)? (?:sorry|apologi[sz]e)|sorry,|unfortunately, i |as an? (?:ai|language model)"
+    r"|i (?:cannot|can't|can not|am not able|am unable)|i'm (?:not able|unable)"
+    r"|no image (?:was|has been|is) (?:provided|attached))"
+)
 _NEGATION: Final = re.compile(
     r"(?i)\b(?:no|not|without|absence of|negative for|free of|denies|ruled out|excluded|unlikely|never|nor)\b"
     r"|n't\b|\bkein\w*\b|\bohne\b"
@@ -33,6 +39,7 @@ class Defect(StrEnum):
     EMPTY = "the answer is empty"
     REPEATED = "the answer repeats itself"
     TEMPLATE = "the answer holds a placeholder"
+    REFUSED = "the model refused to answer"
 
 
 def defect(completion: Completion) -> Defect | None:
@@ -43,6 +50,8 @@ def defect(completion: Completion) -> Defect | None:
         return Defect.EMPTY
     if repeats(completion.text):
         return Defect.REPEATED
+    if _REFUSALS.search(completion.text):
+        return Defect.REFUSED
     return Defect.TEMPLATE if _TEMPLATES.search(completion.text) else None
 
 

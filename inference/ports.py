@@ -43,21 +43,28 @@ class Prompt:
     """All that is sent to a text generator.
 
     Attributes:
-        instruction: the task's own words, from a file that a clinician can read.
+        instruction: who the model is and how it answers; the beginning of the turn, "" for none.
         parts: texts and pictures in their order. Texts from documents are material, never instructions.
         schema: JSON Schema of the answer; None for free text.
         max_new_tokens: longest answer.
+        template_digest: hex SHA-256 of the prompt file; "" where the instruction is all of it.
     """
 
     instruction: str
     parts: tuple[str | Picture, ...]
     schema: Mapping[str, Any] | None = None
     max_new_tokens: int = 2000
+    template_digest: str = ""
+
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures in their order."""
+        return tuple(part for part in self.parts if isinstance(part, Picture))
 
     @property
     def instruction_digest(self) -> str:
-        """Hex SHA-256 of the instruction."""
-        return hashlib.sha256(self.instruction.encode()).hexdigest()
+        """Hex SHA-256 of the prompt as people wrote it: its file, or the instruction."""
+        return self.template_digest or hashlib.sha256(self.instruction.encode()).hexdigest()
 
     @property
     def digest(self) -> str:

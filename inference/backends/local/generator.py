@@ -166,10 +166,8 @@ class LocalGenerator:
             else:
                 content.append({"type": "text", "text": part})
         # The template has no system turn: the instruction becomes the beginning of the user's.
-        messages = [
-            {"role": "system", "content": [{"type": "text", "text": prompt.instruction}]},
-            {"role": "user", "content": content},
-        ]
+        system = [{"role": "system", "content": [{"type": "text", "text": prompt.instruction}]}]
+        messages = [*(system if prompt.instruction else []), {"role": "user", "content": content}]
         inputs = self._processor.apply_chat_template(
             messages, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
         )

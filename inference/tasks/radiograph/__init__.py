@@ -1,0 +1,4 @@
+"""Radiographs: a draft report of one study, in sections, with its findings as a list.
+
+The model says names, presence and side; codes come from Wardwire's own closed table.
+"""
