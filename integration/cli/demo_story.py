@@ -16,7 +16,7 @@ from rich.table import Table
 
 from integration.clients.mllp import Acknowledgement
 from mappers.fhir import r4
-from mappers.fhir.extracted_provenance import EXTRACTED_FROM
+from mappers.fhir.places import EXTRACTED_FROM
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "demo"
 _POTASSIUM = "http://loinc.org|2823-3"

@@ -37,7 +37,7 @@ from mappers.domain.reconciliation import reconcile
 from mappers.domain.results import LabReport
 from mappers.domain.times import Moment
 from mappers.fhir import extracted_bundle, whose
-from mappers.fhir.extracted_provenance import Reading
+from mappers.fhir.authorship import Reading
 from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.review_task import Asked
 

@@ -20,7 +20,7 @@ from integration.store.database import Database, Transaction
 from integration.store.results import Results
 from mappers.domain.documents import ClinicalDocument, Document
 from mappers.fhir import extracted_bundle, r4
-from mappers.fhir.extracted_provenance import Reading
+from mappers.fhir.authorship import Reading
 from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.whose import Whose
 

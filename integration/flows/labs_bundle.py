@@ -17,8 +17,8 @@ from mappers.domain.results import standing
 from mappers.domain.times import Moment
 from mappers.fhir import document_reference_writer, extracted_bundle
 from mappers.fhir.account import Account
+from mappers.fhir.authorship import Reading
 from mappers.fhir.chart import Chart
-from mappers.fhir.extracted_provenance import Reading
 from mappers.fhir.extracted_report import CODE
 from mappers.fhir.result_bundle import Entry, WrittenBundle
 from mappers.fhir.whose import Whose

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from mappers.domain.attribution import ModelCard, Software
@@ -12,7 +13,7 @@ from mappers.fhir.digests import source_uri
 Node = dict[str, Any]
 
 #: AI Transparency on FHIR, AI-Device: exactly this coding, without display.
-_MODEL_TYPE = {
+MODEL_TYPE = {
     "system": "http://hl7.org/fhir/uv/aitransparency/CodeSystem/AIdeviceTypeCS",
     "code": "Artificial-Intelligence",
 }
@@ -41,6 +42,14 @@ def identity_of_model(card: ModelCard) -> Identity:
     return Identity("Device", ("model", card.id, card.revision, card.weights_digest, card.backend))
 
 
+def _notes(card: ModelCard) -> Iterator[str]:
+    yield f"run by the backend {card.backend}"
+    if card.region:
+        yield f"outside the house, in {card.region}"
+    if card.demonstration:
+        yield "a demonstration: what it says is of no clinical use"
+
+
 def write_model(card: ModelCard) -> Node:
     """The Device of a model; the digest of its weights is an identifier."""
     weights = (
@@ -55,9 +64,9 @@ def write_model(card: ModelCard) -> Node:
                 "identifier": [weights] if weights else None,
                 "status": "active",
                 "deviceName": [{"name": card.id, "type": "model-name"}],
-                "type": {"coding": [dict(_MODEL_TYPE)]},
+                "type": {"coding": [dict(MODEL_TYPE)]},
                 "version": [{"value": revision}] if revision else None,
-                "note": [{"text": f"run by the backend {card.backend}"}],
+                "note": [{"text": text} for text in _notes(card)],
             }
         ),
     }

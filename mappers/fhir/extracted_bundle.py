@@ -12,30 +12,14 @@ from typing import Any
 
 from mappers.domain.extraction import Draft, Extracted, Method
 from mappers.domain.identifiers import Identity
-from mappers.domain.issues import Severity
-from mappers.domain.results import Standing
-from mappers.fhir import (
-    device,
-    extracted_observation,
-    extracted_provenance,
-    extracted_report,
-    r4,
-    review_task,
-)
-from mappers.fhir.account import Account
-from mappers.fhir.chart import Chart, meta
-from mappers.fhir.extracted_provenance import Reading
-from mappers.fhir.filing import Filing
-from mappers.fhir.result_bundle import Entry, WrittenBundle
+from mappers.fhir import device, extracted_observation, extracted_provenance, extracted_report
+from mappers.fhir.authorship import Reading
+from mappers.fhir.draft_writer import DRAFT, RETRACTED, DraftWriter
+from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.review_task import Asked
 from mappers.fhir.whose import Whose
 
 Node = dict[str, Any]
-
-#: Between a sender's preliminary and what a person signed (`results.Standing`): drafts rank as preliminary,
-#: a retraction as the last word of that rank, so that only a later reading brings them back.
-_DRAFT, _RETRACTED = 0, 3
-_RANK = 2
 
 
 def write(draft: Draft, *, reading: Reading, whose: Whose) -> WrittenBundle:
@@ -61,7 +45,7 @@ def write(draft: Draft, *, reading: Reading, whose: Whose) -> WrittenBundle:
         unread=report.unread,
         issues=(*draft.issues, *report.issues, *(issue for row in report.rows for issue in row.issues)),
     )
-    writer.task(asked)
+    writer.ask(asked)
     writer.provenances(rows, unit="px" if report.document.media_type.startswith("image/") else "pt")
     return writer.written()
 
@@ -70,7 +54,7 @@ def write_question(asked: Asked, *, reading: Reading, whose: Whose) -> WrittenBu
     """A Task alone: the document was not read, or must not be written."""
     writer = _Writer(reading, whose)
     writer.devices()
-    writer.task(asked)
+    writer.ask(asked)
     writer.provenances((), unit="pt")
     return writer.written()
 
@@ -84,7 +68,7 @@ def retract(resources: Sequence[Node], *, reading: Reading, whose: Whose, reason
         whose: as of the drafts.
         reason: for people.
     """
-    writer = _Writer(reading, whose, order=_RETRACTED)
+    writer = _Writer(reading, whose, order=RETRACTED)
     writer.devices()
     for resource in resources:
         writer.add(_taken_back(resource, reason))
@@ -130,44 +114,23 @@ def _spoken(reading: Reading, row: Extracted | None = None) -> tuple[str, ...]:
     return (run.card.id, run.card.revision, run.card.weights_digest, run.prompt_digest)
 
 
-class _Writer:
-    """Writes the parts of one draft and keeps those that are valid."""
+class _Writer(DraftWriter):
+    """Writes the parts of what was read off one document."""
 
-    def __init__(self, reading: Reading, whose: Whose, *, order: int = _DRAFT) -> None:
-        self._account = Account()
-        self._reading = reading
-        self._standing = Standing(_RANK, reading.received.text, order)
-        self._entries: dict[str, Entry] = {}
-        chart = Chart(
-            account=self._account,
-            subject={"reference": whose.patient} if whose.patient else None,
-            encounter={"reference": whose.encounter} if whose.encounter else None,
-            meta=meta(reading.source, self._account) if reading.source else {},
-        )
-        self.filing = Filing(chart, reading.document, whose.orders)
-        self._engine = device.identity_of(reading.software).reference
+    def __init__(self, reading: Reading, whose: Whose, *, order: int = DRAFT) -> None:
+        super().__init__(reading, whose, order=order)
         run = reading.model_run
-        self._model = device.identity_of_model(run.card).reference if run else self._engine
-
-    def add(self, resource: Node, *, once: bool = False) -> str | None:
-        """Keep a resource and return its reference; None when it must not be written."""
-        errors = [issue for issue in r4.validate(resource) if issue.severity is Severity.ERROR]
-        if errors:
-            self._account.issues += errors
-            return None
-        reference = f"{resource['resourceType']}/{resource['id']}"
-        self._entries[reference] = Entry(resource, None if once else self._standing, once=once)
-        return reference
+        self._model = device.identity_of_model(run.card).reference if run else self.engine
 
     def devices(self) -> None:
         """Wardwire, and the model when one spoke."""
-        self.add(device.write(self._reading.software), once=True)
+        self.software()
         if self._reading.model_run:
-            self.add(device.write_model(self._reading.model_run.card), once=True)
+            self.model(self._reading.model_run.card)
 
     def observation(self, row: Extracted, identity: Identity) -> str | None:
         """One confirmed result."""
-        reader = self._model if row.method is Method.MODEL else self._engine
+        reader = self._model if row.method is Method.MODEL else self.engine
         resource = extracted_observation.write(row, identity=identity, device=reader, filing=self.filing)
         return self.add(resource)
 
@@ -182,16 +145,9 @@ class _Writer:
         )
         return self.add(resource)
 
-    def task(self, asked: Asked) -> None:
+    def ask(self, asked: Asked) -> None:
         """The question to a person."""
-        resource = review_task.write(
-            asked,
-            identity=self._of_document("Task"),
-            requester=self._engine,
-            authored=self._reading.received,
-            filing=self.filing,
-        )
-        self.add(resource)
+        self.task(asked, self._of_document("Task"))
 
     def provenances(self, rows: Sequence[tuple[str, Extracted]], *, unit: str) -> None:
         """One for each method, with all that it read, and one for report and Task."""
@@ -204,14 +160,6 @@ class _Writer:
                 self.add(resource, once=True)
         whole = self.references({"DiagnosticReport", "Task"})
         self.add(extracted_provenance.of_draft(whole, reading=self._reading, filing=self.filing), once=True)
-
-    def references(self, kinds: set[str]) -> list[str]:
-        """What was kept of these types."""
-        return [key for key, entry in self._entries.items() if entry.resource["resourceType"] in kinds]
-
-    def written(self) -> WrittenBundle:
-        """All that was kept, in the order in which a server can take it."""
-        return WrittenBundle(tuple(self._entries.values()), (), tuple(self._account.issues))
 
     def _of_document(self, kind: str) -> Identity:
         reading = self._reading

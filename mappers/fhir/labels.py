@@ -1,4 +1,4 @@
-"""Labels of what a model said (v3 ObservationValue; AI Transparency on FHIR)."""
+"""Labels of what a model said (v3 ObservationValue; AI Transparency on FHIR), and of what is no real data."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ from typing import Any
 
 Node = dict[str, Any]
 
-#: "Artificial Intelligence asserted": on every resource of which a model said anything.
-AIAST: Node = {
-    "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
-    "code": "AIAST",
-    "display": "Artificial Intelligence asserted",
-}
+_VALUES = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
+#: On every resource of which a model said anything.
+AIAST: Node = {"system": _VALUES, "code": "AIAST", "display": "Artificial Intelligence asserted"}
+#: On what was recognised in speech.
+DICTAST: Node = {"system": _VALUES, "code": "DICTAST", "display": "dictation asserted"}
+#: On what comes of test data or of a demonstration model.
+HTEST: Node = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
 
 
-def labelled(resource: Node) -> Node:
+def labelled(resource: Node, label: Node = AIAST) -> Node:
     """The resource with the label beside those that it has."""
     meta = resource.get("meta", {})
-    security = [*meta.get("security", []), dict(AIAST)]
-    return {**resource, "meta": {**meta, "security": security}}
+    known = meta.get("security", [])
+    if any(each.get("code") == label["code"] and each.get("system") == label["system"] for each in known):
+        return resource
+    return {**resource, "meta": {**meta, "security": [*known, dict(label)]}}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mappers.domain.extraction import Extracted, Span
+from mappers.domain.findings import GuardVerdict
 from mappers.domain.identifiers import Identity
 from mappers.domain.issues import Issue
 from mappers.domain.times import Moment
@@ -23,7 +24,8 @@ _WORDS = {
     "unconfirmed-result": "Claimed, and no place on the page bears it out: not written as a value",
     "unread-place": "A place that may hold results and that nobody could read",
     "issue": "What was odd, or differs from what the sender sent",
-    "coverage": "How much of the document was read",
+    "coverage": "How much of it was read",
+    "guard": "What a guard says of the input or the answer",
 }
 
 
@@ -35,6 +37,7 @@ class Asked:
         focus: reference of the draft, or of the document where there is no draft.
         reasons: for people, the first one first.
         coverage: "pages 1-3 of 7"; "" when nothing was read.
+        about: what a person is asked to do.
     """
 
     focus: str
@@ -43,6 +46,8 @@ class Asked:
     unconfirmed: tuple[Extracted, ...] = field(default=())
     unread: tuple[Span, ...] = field(default=())
     issues: tuple[Issue, ...] = field(default=())
+    verdicts: tuple[GuardVerdict, ...] = field(default=())
+    about: str = "Review what was read off a document"
 
 
 def write(asked: Asked, *, identity: Identity, requester: str, authored: Moment, filing: Filing) -> Node:
@@ -63,7 +68,7 @@ def write(asked: Asked, *, identity: Identity, requester: str, authored: Moment,
             "intent": "proposal",
             "code": {
                 "coding": [{"system": _TASK_CODES, "code": "approve"}],
-                "text": "Review what was read off a document",
+                "text": asked.about,
             },
             "description": text("; ".join(asked.reasons)),
             "focus": {"reference": asked.focus},
@@ -85,6 +90,8 @@ def _inputs(asked: Asked) -> Iterable[Node]:
         yield _input("unconfirmed-result", _claim(row))
     for span in asked.unread:
         yield _input("unread-place", f"page {span.page}: {span.quote}")
+    for verdict in asked.verdicts:
+        yield _input("guard", _said(verdict))
     for issue in asked.issues:
         yield _input("issue", ": ".join(part for part in (issue.location, issue.text) if part))
 
@@ -93,6 +100,12 @@ def _claim(row: Extracted) -> str:
     claimed = " ".join(part for part in (row.printed, row.unit) if part)
     pages = f" (page {row.spans[0].page})" if row.spans else ""
     return f"{row.name}: {claimed}{pages}"
+
+
+def _said(verdict: GuardVerdict) -> str:
+    scores = ", ".join(f"{name} {score}" for name, score in verdict.scores.items())
+    measured = f" ({scores})" if scores else ""
+    return f"{verdict.guard}: {verdict.outcome.value}: {verdict.reason}{measured}"
 
 
 def _input(code: str, words: str) -> Node:

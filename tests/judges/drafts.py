@@ -1,4 +1,4 @@
-"""Drafts of documents as FHIR, for the judges: with and without a model, of every kind of value, taken back."""
+"""Drafts as FHIR, for the judges: of documents, of every kind of value, taken back; and what models judged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.review_task import Asked
 from mappers.fhir.whose import Whose
 from tests.mappers.fhir import test_extracted_bundle as given
+from tests.mappers.fhir import test_judged_bundle as judged
 
 
 def write_drafts(folder: Path) -> None:
@@ -27,6 +28,10 @@ def write_drafts(folder: Path) -> None:
             kept, reading=given.reading(), whose=given.WHOSE, reason="the sender withdrew the document"
         ),
     }
+    for name, report in judged.ALL.items():
+        for document in ("ImagingStudy/i1", "Media/m1", "DocumentReference/d1"):
+            key = f"judged-{name}-{document.partition('/')[0]}"
+            written[key] = judged.made(report, document=document, source=given.SOURCE)
     for name, bundle in written.items():
         for number, entry in enumerate(bundle.entries):
             (folder / f"{name}-{number:02}.json").write_bytes(r4.encode(entry.resource))

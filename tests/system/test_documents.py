@@ -12,7 +12,7 @@ import hl7.client
 import pytest
 
 from mappers.fhir import r4
-from mappers.fhir.extracted_provenance import EXTRACTED_FROM
+from mappers.fhir.places import EXTRACTED_FROM
 from tests.support.demo_document import PATIENT, RESULTS, message, pdf
 from tests.support.serving import Serving, serving, wait_for
 

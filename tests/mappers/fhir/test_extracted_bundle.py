@@ -17,7 +17,8 @@ from mappers.domain.reconciliation import Reconciled
 from mappers.domain.results import Quantity, Range, Ratio, ReferenceRange
 from mappers.domain.times import Moment
 from mappers.fhir import device, extracted_bundle, r4
-from mappers.fhir.extracted_provenance import EXTRACTED_FROM, MODEL_RUN, Reading
+from mappers.fhir.authorship import MODEL_RUN, Reading
+from mappers.fhir.places import EXTRACTED_FROM
 from mappers.fhir.review_task import Asked
 from mappers.fhir.whose import Whose
 from tests.mappers.domain.documents import SHA, report, row, span
