@@ -121,7 +121,7 @@ def _checks(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> Itera
     counts = {kind: len(_all(web, kind)) for kind in _TYPES}
     expected = {
         "Patient": 1, "Encounter": 1, "ServiceRequest": 3, "Specimen": 1, "DiagnosticReport": 4,
-        "Observation": 14, "DocumentReference": 1, "Task": 1, "Device": 1, "Provenance": 7,
+        "Observation": 14, "DocumentReference": 2, "Task": 1, "Device": 1, "Provenance": 7,
     }  # fmt: skip
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     yield Check(f"every expected resource is there, none twice: {told}", counts == expected)
@@ -157,7 +157,7 @@ def _document_checks(web: httpx2.Client) -> Iterator[Check]:
     yield Check(
         f"{len(read)} results read off the PDF are a draft of their own, apart from the sender's", apart
     )
-    documents = [each["content"][0]["attachment"] for each in _all(web, "DocumentReference")]
+    documents = [part["attachment"] for each in _all(web, "DocumentReference") for part in each["content"]]
     whole = all(
         base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode() == each["hash"]
         and len(content) == each["size"]
@@ -165,6 +165,9 @@ def _document_checks(web: httpx2.Client) -> Iterator[Check]:
         for content in (base64.b64decode(each["data"]),)
     )
     yield Check("the PDF is there byte for byte", bool(documents) and whole)
+    forms = [form for draft in drafts for form in draft["presentedForm"]]
+    same = bool(forms) and all(form in documents for form in forms)
+    yield Check("the draft can be read as text and PDF, and its note has the same bytes", same)
     places = {
         target["reference"]
         for provenance in _all(web, "Provenance")

@@ -17,7 +17,7 @@ makes it answer twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -27,8 +27,9 @@ from integration.errors import Conflict, NotFound, SettingsInvalid, StoreUnavail
 from integration.flows import retry
 from integration.flows.door import Terms
 from integration.flows.fhir_door import RESOURCE
-from integration.flows.filing_drafts import Cabinet
+from integration.flows.filing_drafts import Cabinet, Filed, FiledSource
 from integration.flows.ports import Later
+from integration.flows.presenting import Presenter
 from integration.states import Attempt, MessageState
 from integration.store import extractions
 from integration.store.database import Transaction
@@ -76,6 +77,7 @@ class ReadingFlow:
     """What the workflow needs.
 
     Attributes:
+        presenter: draws what was drafted.
         stories: by kind (`kind_of`).
         terms: by channel name.
         clock: aware now.
@@ -84,6 +86,7 @@ class ReadingFlow:
 
     inbox: Inbox
     cabinet: Cabinet
+    presenter: Presenter
     readings: Extractions
     stories: Mapping[str, Story]
     terms: Mapping[str, Terms]
@@ -115,7 +118,9 @@ class ReadingFlow:
         if story is None:
             self._end(message.id, "no-story")
             return
-        filed = story.read(message, last=begun.attempts > self.max_attempts)
+        filed = [
+            self._presented(each) for each in story.read(message, last=begun.attempts > self.max_attempts)
+        ]
         now = self.clock()
 
         def store(connection: Transaction) -> None:
@@ -125,6 +130,12 @@ class ReadingFlow:
             extractions.finish(connection, message.id, MessageState.PROCESSED, act)
 
         self.cabinet.database.write(store).result()
+
+    def _presented(self, filed: Fileable) -> Fileable:
+        """With every report among its drafts as people read it; drawn here, for transactions are short."""
+        if isinstance(filed, Filed | FiledSource):
+            return replace(filed, drafts=tuple(map(self.presenter.present, filed.drafts)))
+        return filed
 
     def _end(self, message_id: str, reason: str) -> None:
         self.readings.move(message_id, MessageState.PROCESSED, actor=ACTOR, reason=reason).result()

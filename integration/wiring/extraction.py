@@ -7,6 +7,7 @@ from integration.engine.sweep import Sweeper
 from integration.flows.documents import DocumentStory, LabAttachments
 from integration.flows.filing_drafts import Cabinet
 from integration.flows.ports import Engine, Queue
+from integration.flows.presenting import Presenter
 from integration.flows.reading import HL7_V2, ReadingFlow, Story
 from integration.settings import Settings
 from integration.store.extractions import Extractions
@@ -36,6 +37,7 @@ def build_flow(settings: Settings, store: Store) -> ReadingFlow:
     return ReadingFlow(
         inbox=store.inbox,
         cabinet=Cabinet(store.database, store.results),
+        presenter=Presenter(store.database, store.results),
         readings=Extractions(store.database, clock=stores.now),
         stories=build_stories(settings, store),
         terms=build_terms(settings),

@@ -13,6 +13,8 @@ AIAST: Node = {"system": _VALUES, "code": "AIAST", "display": "Artificial Intell
 DICTAST: Node = {"system": _VALUES, "code": "DICTAST", "display": "dictation asserted"}
 #: On what comes of test data or of a demonstration model.
 HTEST: Node = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
+#: On what a person said in the place of a draft.
+CLINAST: Node = {"system": _VALUES, "code": "CLINAST", "display": "clinician asserted"}
 
 
 def labelled(resource: Node, label: Node = AIAST) -> Node:
@@ -22,3 +24,22 @@ def labelled(resource: Node, label: Node = AIAST) -> Node:
     if any(each.get("code") == label["code"] and each.get("system") == label["system"] for each in known):
         return resource
     return {**resource, "meta": {**meta, "security": [*known, dict(label)]}}
+
+
+def is_model(resource: Node) -> bool:
+    """Whether a model said anything of it."""
+    return _has(resource, "AIAST")
+
+
+def is_person(resource: Node) -> bool:
+    """Whether a person changed what it says."""
+    return _has(resource, "CLINAST")
+
+
+def is_test(resource: Node) -> bool:
+    """Whether it is no real patient's."""
+    return _has(resource, "HTEST")
+
+
+def _has(resource: Node, code: str) -> bool:
+    return any(each.get("code") == code for each in resource.get("meta", {}).get("security", []))

@@ -1,0 +1,1 @@
+"""Paper: a sheet as plain text and as PDF. Pure, and blind to the other dialects."""
