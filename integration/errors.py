@@ -71,11 +71,25 @@ class NotDelivered(WardwireError):
 
     Attributes:
         response: the codes that it answered with, "AE 102"; never its words, which may quote a patient.
+        reason: a code of why, where it says more than the type does: "patient-unmatched".
+        retry_after: seconds after which it wants to be asked again.
+        said: its words, for a human; they may name a patient and belong into sealed storage only.
     """
 
-    def __init__(self, text: str, *, response: str | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        response: str | None = None,
+        reason: str | None = None,
+        retry_after: float | None = None,
+        said: bytes = b"",
+    ) -> None:
         super().__init__(text)
         self.response = response
+        self.reason = reason
+        self.retry_after = retry_after
+        self.said = said
 
 
 class DestinationUnreachable(NotDelivered):

@@ -101,8 +101,21 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
 def _fhir_servers(settings: Settings) -> Iterator[Check]:
     from integration.wiring.fhir_servers import probes
 
-    for probe in probes(settings):
+    for probe in (*probes(settings), *_destinations(settings)):
         yield from probe()
+
+
+def _destinations(settings: Settings) -> Iterator[Callable[[], tuple[Check, ...]]]:
+    if all(each.kind != "fhir" for each in settings.destinations.values()):
+        return
+    from integration.wiring.fhir_destinations import probes
+    from integration.wiring.stores import open_store
+
+    try:
+        store = open_store(settings)
+    except WardwireError:
+        store = None  # told by the probe of the store
+    yield from probes(settings, store)
 
 
 def _clock() -> Check:

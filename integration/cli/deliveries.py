@@ -1,4 +1,4 @@
-"""`wardwire deliveries`: what leaves, from the shell. Shows ids, states and codes, never contents."""
+"""`wardwire deliveries`: what leaves, from the shell. Shows ids, states and codes; an answer if asked to."""
 
 from __future__ import annotations
 
@@ -64,6 +64,23 @@ def list_deliveries(  # noqa: PLR0913  # one parameter an option
         click.echo(json.dumps(as_dict(each)) if as_json else line(each))
     if not found and not as_json:
         click.echo("no deliveries")
+
+
+@deliveries.command()
+@click.argument("delivery_id")
+@pass_store
+def answer(store: Store, delivery_id: str) -> None:
+    """Print what the destination said when it refused a delivery last: its own words, patient data included.
+
+    \b
+    Example:
+      wardwire deliveries answer 019a…
+    """
+    said = store.outbox.said(delivery_id)
+    if said is None:
+        click.echo("nothing is kept", err=True)
+        raise SystemExit(1)
+    click.echo(said.decode("utf-8", errors="replace"))
 
 
 def line(delivery: StoredDelivery) -> str:

@@ -22,6 +22,7 @@ COMMANDS = {
     "send": "integration.cli.send:send",
     "messages": "integration.cli.messages:messages",
     "deliveries": "integration.cli.deliveries:deliveries",
+    "destinations": "integration.cli.destinations:destinations",
     "audit": "integration.cli.audit:audit",
     "check": "integration.cli.check:check",
     "migrate": "integration.cli.check:migrate",

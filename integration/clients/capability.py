@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 Node = dict[str, Any]
 _NONE: frozenset[str] = frozenset()
@@ -138,6 +138,85 @@ def _writing(capability: Capability) -> Iterator[Finding]:
     )
     hooks = "create" in capability.of("Subscription").interactions
     yield Finding("Subscription", hooks, "offered" if hooks else "not offered: register it by hand, or poll")
+
+
+#: What is looked up at a destination and never created, and what is written there.
+LOOKED_UP: Final = ("Patient", "ServiceRequest", "Encounter", "ImagingStudy", "Media")
+WRITTEN: Final = (
+    "Device", "Specimen", "Observation", "DiagnosticReport", "DocumentReference", "Provenance",
+)  # fmt: skip
+#: Without these no result gets there.
+_NEEDED: Final = frozenset({"Observation", "DiagnosticReport", "DocumentReference"})
+
+
+def judge_destination(capability: Capability, *, style: str, tasks: bool = False) -> tuple[Finding, ...]:
+    """What will work with a server that results are written to.
+
+    Args:
+        capability: what it says.
+        style: how it is written to: auto, transaction or writes.
+        tasks: review Tasks are written too.
+    """
+    return tuple(_of_destination(capability, style, (*WRITTEN, "Task") if tasks else WRITTEN))
+
+
+def _of_destination(capability: Capability, style: str, written: Sequence[str]) -> Iterator[Finding]:
+    version = capability.fhir_version
+    told = f"FHIR {version or '(not stated)'}, {capability.software or '(no name)'}; R4 or R4B is needed"
+    yield Finding("version", version.startswith(("4.0", "4.3")), told, required=True)
+    atomic = "transaction" in capability.system
+    yield Finding("style", atomic or style != "transaction", _style(style, atomic=atomic), required=True)
+    for kind in LOOKED_UP:
+        found = {"search-type"} <= capability.of(kind).interactions and "identifier" in _params(
+            capability, kind
+        )
+        how = "is found by identifier" if found else "no search by identifier is stated: it may not be found"
+        yield Finding(f"{kind}.search", found, how, required=False)
+    for kind in written:
+        yield _write_of(capability, kind)
+    report = capability.of("DiagnosticReport")
+    for name, offered in (
+        ("conditional create", report.conditional_create),
+        ("conditional update", report.conditional_update),
+    ):
+        how = "offered" if offered else "not offered: a search comes before each write, as it does anyway"
+        yield Finding(name, offered, how)
+    binary = "create" in capability.of("Binary").interactions
+    yield Finding("Binary", binary, f"{'' if binary else 'not '}offered: documents travel inline in any case")
+
+
+def _write_of(capability: Capability, kind: str) -> Finding:
+    offered = capability.of(kind).interactions
+    once = kind in {"Device", "Provenance"}
+    lacking = [each for each in (("create",) if once else ("create", "update")) if each not in offered]
+    by = "target" if kind == "Provenance" else "identifier"
+    searched = "search-type" in offered and by in _params(capability, kind)
+    if lacking:
+        return Finding(
+            f"{kind}.write",
+            passed=False,
+            reason=f"does not offer to {' and '.join(lacking)} it: deliveries with one will be parked",
+            required=kind in _NEEDED,
+        )
+    how = "created" if once else "created and updated"
+    how += (
+        f", found again by {by}"
+        if searched
+        else f"; no search by {by} is stated: after a lost answer one may be written twice"
+    )
+    return Finding(f"{kind}.write", passed=searched, reason=how)
+
+
+def _params(capability: Capability, kind: str) -> frozenset[str]:
+    return capability.of(kind).search
+
+
+def _style(style: str, *, atomic: bool) -> str:
+    if style == "writes" or (style == "auto" and not atomic):
+        return "one resource after the other, in order, going on where it was cut off"
+    if atomic:
+        return "all results of a message in one transaction"
+    return 'no transaction is offered: set style = "writes" or "auto"'
 
 
 def _node(value: Any) -> Node:

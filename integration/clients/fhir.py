@@ -44,6 +44,7 @@ MOST_PAGES = 10_000
 _MOST_CREATES = 3
 _KIND = re.compile(r"[A-Z][A-Za-z]{1,63}")
 _CREATED = 201
+_HELD = 202
 _NOT_A_SUCCESS = 300
 _READING = {"Accept": ACCEPT}
 #: What was written is known here; its echo would only be more patient data on the wire.
@@ -279,6 +280,8 @@ class FhirServer:
         if told is not None:
             return told
         there = self._only(kind, query) if query else None
+        if there is None and answer.status == _HELD:
+            return Written(kind=kind, id="", version="", created=False, held=True)
         if there is None:
             raise RemoteUnreadable(f"{self._endpoint.name}: the answer to a write names no {kind}")
         return Written(kind=kind, id=there.id, version=there.version, created=answer.status == _CREATED)

@@ -49,13 +49,16 @@ class Written:
     """What became of a write.
 
     Attributes:
+        id: "" while the server holds it.
         created: False when it was there already, or was updated.
+        held: it was taken, and is filed after a review at the server (202; US Core 9, writing notes).
     """
 
     kind: str
     id: str
     version: str
     created: bool
+    held: bool = False
 
     @property
     def reference(self) -> str:

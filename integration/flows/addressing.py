@@ -34,6 +34,7 @@ class Form(StrEnum):
 
     ORU_R01 = "ORU_R01"
     MDM_T02 = "MDM_T02"
+    FHIR = "FHIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,13 @@ class Destination:
     """What one destination gets.
 
     Attributes:
+        recipient: what was agreed about HL7 v2; a FHIR server has none.
         drafts: it takes drafts that nobody signed.
     """
 
     name: str
     form: Form
-    recipient: Recipient
+    recipient: Recipient = field(default_factory=Recipient)
     drafts: bool = False
 
 
@@ -105,9 +107,14 @@ class Addressing:
             for report in reports
             if report.reports or report.loose
             for destination in self.of(channel, report.source.trigger)
-            if destination.drafts or not draft
+            if destination.form is not Form.FHIR and (destination.drafts or not draft)
             for parcel in _parcels(report, destination, now)
         )
+
+    def servers(self, channel: str, trigger: str, *, draft: bool = False) -> tuple[str, ...]:
+        """The FHIR servers that the results of a message go to."""
+        found = self.of(channel, trigger)
+        return tuple(each.name for each in found if each.form is Form.FHIR and (each.drafts or not draft))
 
 
 def _parcels(report: LabReport, destination: Destination, now: Moment) -> Iterator[Parcel]:

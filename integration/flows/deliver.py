@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from integration import errors, telemetry
 from integration.flows import retry
@@ -32,6 +33,8 @@ _LOG = telemetry.logger(__name__)
 _WAITING = frozenset({DeliveryState.PENDING, DeliveryState.RETRYING})
 #: How long a destination that is not there is left alone by everything else, at most.
 _QUIET_S = 30.0
+#: A destination that wants to be left alone for longer is asked after this all the same.
+_LONGEST_WISH_S = 3600.0
 #: Why an attempt failed, as an operator sees it.
 _REASONS: dict[type[Exception], str] = {
     errors.DestinationUnreachable: "unreachable",
@@ -124,24 +127,26 @@ class DeliveryFlow:
         """What a failed attempt comes to; None when it was our own store that failed."""
         if isinstance(error, errors.StoreUnavailable):
             return None
-        reason = _REASONS.get(type(error), "unexpected")
-        response = error.response if isinstance(error, errors.NotDelivered) else None
+        told = error if isinstance(error, errors.NotDelivered) else errors.NotDelivered("")
+        reason = told.reason or _REASONS.get(type(error), "unexpected")
+        park = partial(Outcome, state=DeliveryState.PARKED, response=told.response, said=told.said)
         if retry.verdict(error) is Attempt.PARK:
-            return Outcome(state=DeliveryState.PARKED, reason=reason, response=response)
+            return park(reason=reason)
         patience = self.patience.get(delivery.destination, Patience())
         now = self.clock()
         rejected = isinstance(error, errors.DestinationBusy)
         if rejected and delivery.rejections + 1 >= patience.rejections:
-            return Outcome(state=DeliveryState.PARKED, reason=reason, response=response, rejected=True)
+            return park(reason=reason, rejected=True)
         if now - datetime.fromisoformat(delivery.queued_at) >= patience.give_up:
-            return Outcome(state=DeliveryState.PARKED, reason="gave-up", response=response)
-        delay = retry.delay_seconds(delivery.attempts + 1)
+            return park(reason="gave-up")
+        delay = max(retry.delay_seconds(delivery.attempts + 1), min(told.retry_after or 0, _LONGEST_WISH_S))
         if isinstance(error, errors.DestinationUnreachable):
             self._quiet_until[delivery.destination] = now + timedelta(seconds=min(delay, _QUIET_S))
         return Outcome(
             state=DeliveryState.RETRYING,
             reason=reason,
-            response=response,
+            response=told.response,
+            said=told.said,
             rejected=rejected,
             next_attempt=now + timedelta(seconds=delay),
         )

@@ -24,14 +24,13 @@ from integration.flows import retry
 from integration.flows.convert import Conversion, convert, ledger_line
 from integration.flows.intake import Terms
 from integration.flows.ports import Later
-from integration.flows.sending import Sending
+from integration.flows.sending import Leaving, Sending
 from integration.flows.writing import Scribe
 from integration.states import Attempt, MessageState
 from integration.store import extractions, ledgers, messages
 from integration.store.database import Database, Transaction
 from integration.store.ids import utc_text
 from integration.store.inbox import Inbox
-from integration.store.outbox import Prepared
 from integration.store.records import Act, StoredMessage
 from integration.store.result_records import WriteOutcome
 from integration.store.results import Results
@@ -122,7 +121,7 @@ class LabReportFlow:
         connection: Transaction,
         message: StoredMessage,
         conversion: Conversion,
-        parcels: Sequence[Prepared],
+        parcels: Sequence[Leaving],
     ) -> tuple[WriteOutcome, ...]:
         """Everything that a message leads to, in the caller's transaction."""
         line = ledger_line(conversion, file="", index=0)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from integration.settings.fhir import FhirServerSettings
 from integration.settings.section import Section
 
 #: A name that becomes part of a queue's name.
@@ -33,8 +34,8 @@ class ClientTlsSettings(Section):
 class DestinationSettings(Section):
     """One place that results are sent to."""
 
-    kind: Literal["mllp", "folder"] = Field(
-        default="mllp", description="How it is reached: over MLLP, or as files in a folder."
+    kind: Literal["mllp", "folder", "fhir"] = Field(
+        default="mllp", description="How it is reached: over MLLP, as files in a folder, or a FHIR server."
     )
     host: str = Field(default="127.0.0.1", description="Name or address of an MLLP receiver.")
     port: int = Field(default=2575, ge=1, le=65535, description="Port of an MLLP receiver.")
@@ -48,6 +49,43 @@ class DestinationSettings(Section):
     connect_seconds: float = Field(default=10.0, gt=0, description="Time to connect, TLS included.")
     answer_seconds: float = Field(
         default=30.0, gt=0, description="Time to wait for an acknowledgement; then the message is sent again."
+    )
+    fhir: FhirServerSettings = Field(
+        default=FhirServerSettings(), description="The server of a destination of kind fhir."
+    )
+    style: Literal["auto", "transaction", "writes"] = Field(
+        default="auto",
+        description="How a FHIR server is written to: all at once, one resource after the other, or at once "
+        "where it offers that.",
+    )
+    patient_assigners: tuple[str, ...] = Field(
+        default=(),
+        description="Systems (URI) of the patient numbers that a FHIR server knows, best first; who is not "
+        "found there by one of them is never created: the delivery is parked.",
+    )
+    order_assigners: tuple[str, ...] = Field(
+        default=(),
+        description="Systems (URI) of the order numbers that it knows; empty tries all that an order has.",
+    )
+    missing_orders: Literal["park", "identifier"] = Field(
+        default="park",
+        description="An order that a FHIR server does not have: park, or name it by its number alone.",
+    )
+    missing_studies: Literal["park", "identifier"] = Field(
+        default="park",
+        description="An ImagingStudy that it does not have: park, or name it by its UID alone.",
+    )
+    notes: Literal["any", "us-core"] = Field(
+        default="any",
+        description="us-core: documents as US Core 9 'Writing Clinical Notes' has servers take them, plain "
+        "text and PDF with LOINC type; others are parked.",
+    )
+    tasks: bool = Field(default=False, description="Write review Tasks to a FHIR server too.")
+    max_document_bytes: int = Field(
+        default=5 * 2**20,
+        ge=1024,
+        description="Longest document inside a resource for a FHIR server (US Core: 5 MiB); longer ones are "
+        "parked.",
     )
     path: Path | None = Field(default=None, description="Folder that files are written to; made if missing.")
     message: Literal["ORU_R01", "MDM_T02"] = Field(
@@ -84,6 +122,8 @@ class DestinationSettings(Section):
     def _reachable(self) -> DestinationSettings:
         if self.kind == "folder" and self.path is None:
             raise ValueError('a destination of kind "folder" needs a path')
+        if self.kind == "fhir" and self.fhir.base is None:
+            raise ValueError('a destination of kind "fhir" needs fhir.base')
         return self
 
 

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
             if channel.application_acks not in {"return", "never", *self.destinations}:
                 text = 'neither "return" nor "never" nor a destination'
                 raise ValueError(f"channels.{name}.application_acks is {text}")
+            if (to := self.destinations.get(channel.application_acks)) and to.kind == "fhir":
+                raise ValueError(f"channels.{name}.application_acks is a FHIR server: it takes no HL7 v2")
         return self
 
     @model_validator(mode="after")
@@ -272,11 +274,14 @@ def _unsafe_fhir_servers(settings: Settings) -> Iterator[str]:
             yield f"channels.{name}.hook.subject_header: without web.behind_proxy anybody could write it"
         elif channel.hook.kind == "mtls" and not (channel.hook.subject_header or web.tls.require_client):
             yield f"channels.{name}.hook: mtls needs web.tls.require_client, or a proxy and subject_header"
-        base = channel.fhir.base or ""
-        if base.startswith("http://") and channel.fhir.plaintext != "accepted":
-            if is_loopback(urlsplit(base).hostname or ""):
-                continue
+    servers = {f"channels.{name}.fhir": channel.fhir for name, channel in settings.channels.items()}
+    servers |= {f"destinations.{name}.fhir": each.fhir for name, each in settings.destinations.items()}
+    for place, server in servers.items():
+        base = server.base or ""
+        if not base.startswith("http://") or is_loopback(urlsplit(base).hostname or ""):
+            continue
+        if server.plaintext != "accepted":
             yield (
-                f"channels.{name}.fhir.base: a server without TLS is refused; write https, "
-                f'or channels.{name}.fhir.plaintext = "accepted" if the network itself is protected'
+                f"{place}.base: a server without TLS is refused; write https, "
+                f'or {place}.plaintext = "accepted" if the network itself is protected'
             )

@@ -93,6 +93,7 @@ class Outcome:
         response: codes of the answer.
         rejected: the destination refused it for now.
         next_attempt: not before this moment, aware.
+        said: the destination's words, kept sealed.
     """
 
     state: DeliveryState
@@ -100,3 +101,4 @@ class Outcome:
     response: str | None = None
     rejected: bool = False
     next_attempt: datetime | None = None
+    said: bytes = field(default=b"", repr=False)

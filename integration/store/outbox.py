@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from integration.errors import NotFound
 from integration.states import DeliveryState
-from integration.store import audit, deliveries
+from integration.store import audit, counterparts, deliveries
 from integration.store.blobs import Blobs
 from integration.store.canonical import canonical
 from integration.store.database import Database
@@ -80,8 +80,13 @@ class Outbox:
         self._clock = clock
         self._inline_bytes = inline_bytes
 
-    def prepare(self, message: StoredMessage, parcel: Parcel) -> Prepared:
+    def prepare(self, message: StoredMessage, parcel: Parcel, *, in_row: bool = False) -> Prepared:
         """Name and seal a parcel before the transaction that adds it.
+
+        Args:
+            message: which it comes from.
+            parcel: what is to go.
+            in_row: its bytes stay in the database, whatever their length: nothing is written here.
 
         Raises:
             StoreUnavailable: the blob folder does not take it.
@@ -93,7 +98,7 @@ class Outbox:
         entropy = bytes.fromhex(mark)[-ENTROPY:]
         delivery_id = message_id(datetime.fromisoformat(message.received_at), entropy)
         sealed = blob = None
-        if len(content) > self._inline_bytes:
+        if len(content) > self._inline_bytes and not in_row:
             blob = self._blobs.put(content, kind=BLOB)
         elif content:
             sealed = self._sealer.seal(content, bound_to=_place(delivery_id))
@@ -184,9 +189,27 @@ class Outbox:
             "rejections": delivery.rejections + outcome.rejected,
             "next_attempt_at": utc_text(outcome.next_attempt) if outcome.next_attempt else None,
         }
-        return self._database.write(
-            lambda connection: deliveries.move(connection, delivery.id, outcome.state, act, **changes)
-        )
+        sealed = self._sealer.seal(outcome.said, bound_to=_words(delivery.id)) if outcome.said else None
+
+        def work(connection: Connection) -> StoredDelivery:
+            moved = deliveries.move(connection, delivery.id, outcome.state, act, **changes)
+            if sealed is not None:
+                counterparts.keep_refusal(connection, delivery.id, sealed)
+            return moved
+
+        return self._database.write(work)
+
+    def said(self, delivery_id: str) -> bytes | None:
+        """What the destination said when it refused a delivery last; None when nothing was kept.
+
+        Raises:
+            NotFound: there is no delivery of that id.
+            BlobCorrupt: it does not open.
+        """
+        with self._database.read() as connection:
+            found = deliveries.find(connection, delivery_id)
+            sealed = counterparts.refusal(connection, found.id)
+        return None if sealed is None else self._sealer.open(sealed, bound_to=_words(delivery_id))
 
     def move(
         self, delivery_id: str, state: DeliveryState, *, actor: str, reason: str | None = None
@@ -198,6 +221,10 @@ class Outbox:
 
 def _place(delivery_id: str) -> str:
     return f"{BLOB}|{delivery_id}"
+
+
+def _words(delivery_id: str) -> str:
+    return f"refusal|{delivery_id}"
 
 
 def _state(parcel: Parcel) -> DeliveryState:

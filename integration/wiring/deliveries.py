@@ -14,6 +14,7 @@ from integration.store.outbox_lane import Lane
 from integration.store.records import Undispatched
 from integration.wiring import stores
 from integration.wiring.destinations import build_couriers, build_patience
+from integration.wiring.fhir_destinations import build_fhir_couriers
 from integration.wiring.stores import Store
 
 #: The workflow that each delivery gets.
@@ -38,7 +39,7 @@ def build_delivery_flow(settings: Settings, store: Store, metrics: telemetry.Met
     """
     return DeliveryFlow(
         outbox=store.outbox,
-        couriers=build_couriers(settings),
+        couriers={**build_couriers(settings), **build_fhir_couriers(settings, store)},
         patience=build_patience(settings),
         clock=stores.now,
         metrics=metrics,

@@ -34,7 +34,7 @@ def build_addressing(settings: Settings) -> Addressing:
 def _destination(name: str, settings: DestinationSettings) -> Destination:
     return Destination(
         name=name,
-        form=Form(settings.message),
+        form=Form.FHIR if settings.kind == "fhir" else Form(settings.message),
         recipient=recipient_of(name, settings),
         drafts=settings.drafts == "send",
     )
@@ -68,12 +68,12 @@ def _delimiters(name: str, text: str) -> Delimiters:
 
 
 def build_couriers(settings: Settings) -> dict[str, Courier]:
-    """Who carries what, by destination; nothing is connected yet.
+    """Who carries what, by destination but FHIR servers; nothing is connected yet.
 
     Raises:
         SettingsInvalid: TLS files that cannot be used.
     """
-    return {name: _courier(name, one) for name, one in settings.destinations.items()}
+    return {name: _courier(name, one) for name, one in settings.destinations.items() if one.kind != "fhir"}
 
 
 def _courier(name: str, settings: DestinationSettings) -> Courier:

@@ -118,7 +118,9 @@ def published_keys(settings: Settings) -> dict[str, Any]:
     Raises:
         SettingsInvalid: a key file cannot be used.
     """
-    paths = dict.fromkeys(path for channel in settings.channels.values() for path in channel.fhir.auth.keys)
+    servers = [each.fhir for each in settings.channels.values()]
+    servers += [each.fhir for each in settings.destinations.values()]
+    paths = dict.fromkeys(path for server in servers for path in server.auth.keys)
     if not paths:
         return {"keys": []}
     from integration.clients.signing_keys import jwks, read_key

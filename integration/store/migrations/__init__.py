@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect
 
 #: The newest script in `versions`.
-HEAD = "0006"
+HEAD = "0008"
 
 
 def installed(connection: Connection) -> str | None:

@@ -7,6 +7,7 @@ from sqlmodel import SQLModel
 
 from integration.store import (  # they declare the tables
     catch_ups,  # noqa: F401
+    counterparts,  # noqa: F401
     delivery_tables,  # noqa: F401
     draft_tables,  # noqa: F401
     result_tables,  # noqa: F401

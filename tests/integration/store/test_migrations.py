@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from integration.errors import WardwireError
 from integration.store import (
     catch_ups,  # noqa: F401  # declares its table
+    counterparts,  # noqa: F401  # declares its tables
     delivery_tables,  # noqa: F401  # declares its tables
     draft_tables,  # noqa: F401  # declares its tables
     migrations,
