@@ -23,6 +23,8 @@ from mappers.hl7v2.ack_mode import Answering, Condition, answering, is_acknowled
 PROCESSING_IDS = frozenset({"P", "T", "D"})
 #: `Terms.application_acks` of a channel that sends none.
 NEVER = "never"
+#: MSH-11 of production; what says nothing is taken for it.
+_PRODUCTION = frozenset({"", "P"})
 _SEQUENCE_NUMBER = re.compile(r"-1|\d{1,15}")
 #: Codecs of which one is taken for the other without harm (charsets reads 8859/1 as the wider set).
 _SAME = {"cp1252": "iso8859-1"}
@@ -39,6 +41,7 @@ class Terms:
         application_acks: where the application acknowledgements of enhanced mode go: "return" is the
             connection that the message came by, "never" is nowhere, else the name of a destination.
         sequence_numbers: whether messages are numbered in MSH-13 (`store.sequences`).
+        demonstration: demonstration models are at work: nothing of production may come in.
     """
 
     channel: Channel
@@ -47,6 +50,7 @@ class Terms:
     original_mode: bool = False
     application_acks: str = RETURN
     sequence_numbers: bool = False
+    demonstration: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,9 @@ def judge(
     processing_id = peek.processing_id.split(component, 1)[0].strip()
     if processing_id and processing_id not in terms.processing_ids:
         text = f"channel {terms.channel.name} accepts MSH-11 {', '.join(sorted(terms.processing_ids))} only"
+        return _refusal("MSH[1]-11", text, "202", verdict=Verdict.REJECTED)
+    if terms.demonstration and processing_id in _PRODUCTION:
+        text = "a demonstration takes no messages of production; send MSH-11 T or D"
         return _refusal("MSH[1]-11", text, "202", verdict=Verdict.REJECTED)
     return (Verdict.ACCEPTED, ()) if raw.isascii() else _decodes(raw, terms, charset)
 

@@ -10,7 +10,7 @@ Nothing clinical is judged here. Every check at the door, in this order:
 | MSH-13 is no sequence number, on a channel that numbers its messages | AE | 101, 102 |
 | MSH-9 empty | AE | 101 |
 | MSH-12 is no version 2 | AR | 203 |
-| MSH-11 is not accepted on this channel | AR | 202 |
+| MSH-11 is not accepted on this channel, or is P or empty where demonstration models work | AR | 202 |
 | bytes do not decode in the character set of MSH-18 | AE | 102 |
 | they do, but the charset that HTTP states is another one | AE | 102 |
 | longer than the listener allows | AE | 207 |

@@ -17,6 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from inference import demo as demonstration
 from integration.errors import SettingsInvalid
 from integration.settings.destinations import DestinationSettings, Name, RouteSettings
 from integration.settings.models import InferenceSettings, ModelSettings
@@ -49,6 +50,11 @@ class Settings(BaseSettings):
         env_prefix="WARDWIRE_", env_nested_delimiter="__", extra="forbid", frozen=True
     )
 
+    demo: bool = Field(
+        default=False,
+        description="Use the demonstration checkpoints for models that are not configured. Never for "
+        "patients: MSH-11 P or none is refused, and what these models say is labelled HTEST.",
+    )
     web: WebSettings = Field(default=WebSettings(), description="The HTTP server.")
     store: StoreSettings = Field(default=StoreSettings(), description="Where everything is kept.")
     engine: EngineSettings = Field(default=EngineSettings(), description="The durable execution engine.")
@@ -97,6 +103,16 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _demonstration(self) -> Settings:
+        for name, model in self.models.items():
+            if not self.demo and demonstration.is_demonstration(model.model):
+                raise ValueError(
+                    f"models.{name}.model is a demonstration checkpoint and no medical model: "
+                    "it loads only with demo = true, where nothing is for patients"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _ways(self) -> Settings:
         for number, route in enumerate(self.routes, start=1):
             if route.channel is not None and route.channel not in self.channels:
@@ -122,6 +138,13 @@ class Settings(BaseSettings):
         file = settings_cls.model_config.get("toml_file")
         toml = TomlConfigSettingsSource(settings_cls, toml_file=file)
         return init_settings, env_settings, toml
+
+    @property
+    def models_with_demo(self) -> dict[str, ModelSettings]:
+        """The models by name, with `demo` those that nobody configured as well."""
+        found = {name: demonstration.folder(name) for name in demonstration.NAMES if self.demo}
+        shipped = {name: ModelSettings(model=str(folder)) for name, folder in found.items() if folder}
+        return {**shipped, **self.models}
 
     @property
     def data_folder(self) -> Path:

@@ -37,6 +37,7 @@ def build_terms(settings: Settings) -> dict[str, Terms]:
             original_mode=channel.acknowledgement_mode == "original",
             application_acks=channel.application_acks,
             sequence_numbers=channel.sequence_numbers,
+            demonstration=settings.demo,
         )
         for name, channel in settings.channels.items()
     }

@@ -24,8 +24,8 @@ DOORS = {
     "httpx2": ("integration/clients", "integration/cli"),
     "pydantic_settings": ("integration/settings",),
     "prometheus_client": ("integration/telemetry", "integration/web"),
-    "transformers": ("inference/backends/local",),
-    "torch": ("inference/backends/local",),
+    "transformers": ("inference/backends/local", "inference/demo/training"),
+    "torch": ("inference/backends/local", "inference/demo/training"),
     "pydicom": ("inference/media/dicom",),
 }
 

@@ -33,6 +33,19 @@ ROWS = {
 }
 
 
+@pytest.mark.parametrize(("msh11", "expected"), [("P", "AR"), ("", "AR"), ("T", "AA"), ("D", "AA")])
+def test_a_demonstration_takes_nothing_of_production(door, msh11, expected):
+    """MSH-11 P, or none, which means P: AR with 202 of table 0357, and kept as refused."""
+    door.agree(demonstration=True)
+    reply = door.receive(message(msh11=msh11), way=MLLP)
+
+    assert [expected] == codes(reply.payload)
+    assert (["202"] if expected == "AR" else []) == [
+        error.split("^")[0] for error in fields(reply.payload, "ERR", 3)
+    ]
+    assert ["MSH^1^11"] * (expected == "AR") == fields(reply.payload, "ERR", 2)
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_the_table(door, name):
     """Each row: MSA-1, ERR-3, and a message that is kept whatever is answered."""
