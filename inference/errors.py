@@ -49,3 +49,8 @@ class BackendMisconfigured(InferenceError):
 
 class OutputInvalid(InferenceError):
     """The model's answer is no answer: cut off, repeating itself, or against its schema."""
+
+    def __init__(self, text: str, *, mendable: bool = False) -> None:
+        super().__init__(text)
+        #: Whether the model may do better when it is told what was wrong.
+        self.mendable = mendable

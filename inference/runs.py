@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from inference.ports import Completion, Ending, Prompt, TextGenerator
@@ -22,6 +23,21 @@ class RunMemo(Protocol):
 
     def keep(self, key: str, run: ModelRun, answer: str) -> None:
         """Remember a finished run; the same key again is the same run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """A model that may be asked.
+
+    Attributes:
+        generator: the model.
+        memo: of its finished runs.
+        now: the clock.
+    """
+
+    generator: TextGenerator
+    memo: RunMemo
+    now: Callable[[], Moment]
 
 
 class MemoryMemo:

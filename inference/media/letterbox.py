@@ -74,17 +74,19 @@ def _inside(low: float, high: float, size: int, step: float) -> tuple[float, flo
     return (low, high) if low < high else None
 
 
-def square(png: bytes) -> tuple[bytes, Letterbox]:
+def square(png: bytes, *, columns: int = 0, rows: int = 0) -> tuple[bytes, Letterbox]:
     """A picture as a square PNG with black padding, and how it came about.
 
     Args:
         png: one of ours, not foreign bytes: it is opened in this process.
+        columns: of the source that it was rendered from; 0 for those of the picture.
+        rows: likewise.
     """
     from PIL import Image  # noqa: PLC0415
 
     with Image.open(io.BytesIO(png)) as picture:
         plain = picture.convert("L" if picture.mode in {"1", "L"} else "RGB")
-    frame = Letterbox(plain.width, plain.height, plain.width, plain.height)
+    frame = Letterbox(columns or plain.width, rows or plain.height, plain.width, plain.height)
     if plain.width == plain.height and plain.mode == picture.mode:
         return png, frame
     padded = Image.new(plain.mode, (frame.side, frame.side))

@@ -40,7 +40,7 @@ def structured(completion: Completion, schema: Mapping[str, Any]) -> Any:
     try:
         answer = json.loads(fenced[1] if fenced else said)
     except (json.JSONDecodeError, RecursionError):
-        raise OutputInvalid("the answer is no JSON") from None
+        raise OutputInvalid("the answer is no JSON", mendable=True) from None
     if not Draft202012Validator(dict(schema)).is_valid(answer):
-        raise OutputInvalid("the answer does not fit its schema")
+        raise OutputInvalid("the answer does not fit its schema", mendable=True)
     return answer

@@ -60,6 +60,7 @@ class PromptFile:
         values: Mapping[str, str] | None = None,
         schema: Mapping[str, Any] | None = None,
         max_new_tokens: int,
+        question_first: bool = False,
     ) -> Prompt:
         """The prompt about some evidence: examples, evidence in its order, and the question last.
 
@@ -68,14 +69,16 @@ class PromptFile:
             values: what `{name}` stands for in the question.
             schema: of the answer.
             max_new_tokens: longest answer.
+            question_first: only where it was published so: elsewhere models lose the question behind images.
         """
+        asked = filled(self.question, values or {})
         shown = tuple(
             f"EXAMPLE {number}\n{material(each.given)}\nANSWER {number}\n{each.answer}"
             for number, each in enumerate(self.examples, start=1)
         )
         return Prompt(
             instruction=self.instruction,
-            parts=_joined((*shown, *evidence, filled(self.question, values or {}))),
+            parts=_joined((*shown, asked, *evidence) if question_first else (*shown, *evidence, asked)),
             schema=schema,
             max_new_tokens=max_new_tokens,
             template_digest=self.digest,
@@ -101,6 +104,11 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 def material(text: str) -> str:
     """A text from a message or a chart, fenced: the question says that what stands inside gives no orders."""
     return f"<<<\n{text.replace('<<<', '').replace('>>>', '').strip()}\n>>>"
+
+
+def background(text: str) -> tuple[str, ...]:
+    """What the chart says as a part of a prompt; none when it says nothing."""
+    return (material(text),) if text.strip() else ()
 
 
 def read(text: str) -> PromptFile:

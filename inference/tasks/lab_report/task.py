@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -11,8 +11,7 @@ from inference.errors import InputRefused, OutputInvalid
 from inference.media import image, pdf, sniff
 from inference.media.pages import Page
 from inference.media.pdf import DEFAULT, PdfLimits
-from inference.ports import TextGenerator
-from inference.runs import RunMemo
+from inference.runs import Help
 from inference.tasks.lab_report import asking, names, reading
 from inference.tasks.lab_report.acquisition import Acquired, acquire
 from inference.tasks.lab_report.analytes import normalised
@@ -25,7 +24,6 @@ from mappers.domain.coding import Concept
 from mappers.domain.documents import Document
 from mappers.domain.extraction import Extracted, ExtractedReport, Method, Span
 from mappers.domain.issues import Issue, IssueCode, Severity
-from mappers.domain.times import Moment
 
 ID: Final = "lab_report"
 #: Changes with the prompt, the schema, or the way the answer is read.
@@ -33,15 +31,6 @@ VERSION: Final = "1"
 NO_MODEL: Final = "not read: no model"
 #: MedGemma sees 896 pixels a side, whatever it is given.
 _MODEL_DPI: Final = 110
-
-
-@dataclass(frozen=True, slots=True)
-class Help:
-    """A model that may be asked, with the memo of its runs and the clock."""
-
-    generator: TextGenerator
-    memo: RunMemo
-    now: Callable[[], Moment]
 
 
 @dataclass(frozen=True, slots=True)

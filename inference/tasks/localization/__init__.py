@@ -1,1 +1,5 @@
-"""Where is it? Boxes of named structures, from the model's coordinates back to pixels of the source."""
+"""Where is it? Boxes of named things, from the model's coordinates back to pixels of the source."""
+
+from inference.tasks.localization.task import MOST_FINDINGS, TASK, located, read
+
+__all__ = ["MOST_FINDINGS", "TASK", "located", "read"]

@@ -2,3 +2,7 @@
 
 The model says names, presence and side; codes come from Wardwire's own closed table.
 """
+
+from inference.tasks.radiograph.task import MOST_IMAGES, TASK, read
+
+__all__ = ["MOST_IMAGES", "TASK", "read"]

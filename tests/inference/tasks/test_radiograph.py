@@ -8,8 +8,8 @@ import pytest
 
 from inference.errors import OutputInvalid
 from inference.ports import Completion, Ending, Picture
+from inference.tasks.form import Item
 from inference.tasks.radiograph import asking
-from inference.tasks.radiograph.asking import Item
 
 GOOD = {
     "findings": "There is an opacity in the left lower zone. No pneumothorax.",

@@ -1,6 +1,6 @@
-"""What keeps a model honest: numbers that stand in the source, words that do not repeat, a no that stays no.
+"""Whether an answer may be read at all: whole, not empty, no loop, no placeholder, no refusal.
 
-Pure functions over text. They say what is wrong; tasks decide what follows.
+Pure functions over text.
 """
 
 from __future__ import annotations
@@ -25,11 +25,6 @@ _REFUSALS: Final = re.compile(
     r"|i (?:cannot|can't|can not|am not able|am unable)|i'm (?:not able|unable)"
     r"|no image (?:was|has been|is) (?:provided|attached))"
 )
-_NEGATION: Final = re.compile(
-    r"(?i)\b(?:no|not|without|absence of|negative for|free of|denies|ruled out|excluded|unlikely|never|nor)\b"
-    r"|n't\b|\bkein\w*\b|\bohne\b"
-)
-_SENTENCE: Final = re.compile(r"[.;!?\n]")
 
 
 class Defect(StrEnum):
@@ -38,6 +33,7 @@ class Defect(StrEnum):
     TRUNCATED = "the answer was cut off"
     EMPTY = "the answer is empty"
     REPEATED = "the answer repeats itself"
+    THOUGHT_ONLY = "the model thought until its tokens ran out and gave no answer"
     TEMPLATE = "the answer holds a placeholder"
     REFUSED = "the model refused to answer"
 
@@ -45,7 +41,7 @@ class Defect(StrEnum):
 def defect(completion: Completion) -> Defect | None:
     """The first defect of an answer, None when it may be read."""
     if completion.ending is Ending.LENGTH:
-        return Defect.TRUNCATED
+        return Defect.TRUNCATED if completion.text.strip() else Defect.THOUGHT_ONLY
     if not completion.text.strip():
         return Defect.EMPTY
     if repeats(completion.text):
@@ -74,19 +70,3 @@ def ungrounded(claim: str, sources: Sequence[str]) -> tuple[str, ...]:
     """The numbers of a claim that stand in no source, digit for digit; 5 does not stand in 5.0 nor in 15."""
     known = {number for source in sources for number in numbers(source)}
     return tuple(number for number in numbers(claim) if number not in known)
-
-
-def negated(term: str, source: str) -> bool | None:
-    """Whether a source denies a term: the answer for the sentences that hold it.
-
-    Args:
-        term: a finding's word, "pneumothorax".
-        source: the text.
-
-    Returns:
-        True or False when all sentences agree, None when the term does not occur or they disagree.
-    """
-    wanted = term.casefold()
-    sentences = [part for part in _SENTENCE.split(source) if wanted in part.casefold()]
-    verdicts = {bool(_NEGATION.search(part[: part.casefold().find(wanted)])) for part in sentences}
-    return verdicts.pop() if len(verdicts) == 1 else None
