@@ -36,6 +36,10 @@ def wait_for(
         time.sleep(0.05)
 
 
+#: Three processes import all they need: on a machine that is busy with other things that takes minutes.
+_START_SECONDS = 240.0
+
+
 class Serving:
     """A running `wardwire` role, its ports and its folder."""
 
@@ -74,9 +78,10 @@ class Serving:
                 start_new_session=True,
             )
         if self.role in {"serve", "web"}:
-            wait_for(self._ready, what=f"{self.role} to be ready (see {self.log})")
+            wait_for(self._ready, seconds=_START_SECONDS, what=f"{self.role} to be ready (see {self.log})")
         if self.role in {"serve", "mllp"}:
-            wait_for(lambda: self._listens(self.mllp_port), what=f"{self.role} to listen (see {self.log})")
+            listens = f"{self.role} to listen (see {self.log})"
+            wait_for(lambda: self._listens(self.mllp_port), seconds=_START_SECONDS, what=listens)
         return self
 
     def stop(self, *, kill: bool = False) -> int:
