@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from integration.store import extractions
 from integration.store.database import Database, Transaction
 from integration.store.results import Results
 from mappers.domain.documents import ClinicalDocument, Document
-from mappers.fhir import extracted_bundle, r4
+from mappers.fhir import ai_profiles, extracted_bundle, r4
 from mappers.fhir.authorship import Reading
 from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.whose import Whose
@@ -83,10 +83,15 @@ class FiledSource:
 
 @dataclass(frozen=True, slots=True)
 class Cabinet:
-    """Where drafts are filed."""
+    """Where drafts are filed.
+
+    Attributes:
+        ai_profiles: say in `meta.profile` that they meet AI Transparency on FHIR.
+    """
 
     database: Database
     results: Results
+    ai_profiles: bool = False
 
     def file_source(self, connection: Transaction, filed: FiledSource, *, now: datetime) -> None:
         """File a resource's drafts and take back what they replace, in the caller's transaction.
@@ -115,6 +120,8 @@ class Cabinet:
     def _replace(self, scribe: Scribe, filed: Filed | FiledSource, key: str) -> None:
         """Write the drafts of what has this id and take back those that they replace."""
         entries = [entry for draft in filed.drafts for entry in draft.entries]
+        if self.ai_profiles:
+            entries = [replace(each, resource=ai_profiles.claimed(each.resource)) for each in entries]
         keys = [(entry.resource["resourceType"], entry.resource["id"]) for entry in entries]
         new = tuple(each for each in dict.fromkeys(keys) if each[0] in _DRAFTED)
         self._retract(scribe, filed, key, READ_ANEW, keep=new)

@@ -21,6 +21,10 @@ class InferenceSettings(Section):
     max_attempts: int = Field(
         default=5, ge=1, description="Attempts to reach a model before a document is read without it."
     )
+    ai_profiles: bool = Field(
+        default=False,
+        description="Claim the profiles of AI Transparency on FHIR (not published yet) in meta.profile.",
+    )
     max_pages: int = Field(
         default=20, ge=1, description="Pages of one document that are read; the rest is named."
     )

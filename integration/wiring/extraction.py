@@ -36,7 +36,7 @@ def build_flow(settings: Settings, store: Store) -> ReadingFlow:
     """The workflow of what is to be read, with the story of each kind."""
     return ReadingFlow(
         inbox=store.inbox,
-        cabinet=Cabinet(store.database, store.results),
+        cabinet=Cabinet(store.database, store.results, ai_profiles=settings.inference.ai_profiles),
         presenter=Presenter(store.database, store.results),
         readings=Extractions(store.database, clock=stores.now),
         stories=build_stories(settings, store),
