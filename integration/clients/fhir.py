@@ -18,6 +18,7 @@ from integration.clients.fhir_answers import (
     Found,
     Node,
     Written,
+    binary_in,
     etag,
     found,
     next_link,
@@ -84,6 +85,26 @@ class FhirServer:
         if resource.get("id") != resource_id:
             raise RemoteUnreadable(f"{self._endpoint.name}: GET {kind}: another resource than was asked for")
         return found(resource, answer.content, header=answer.headers.get("etag", ""))
+
+    def content(self, address: str) -> tuple[bytes, str]:
+        """Bytes below the base with their media type: a Binary as its JSON says it, or what the server sends.
+
+        Args:
+            address: absolute.
+
+        Raises:
+            AddressRefused: it is not below the base; nothing was asked.
+            RemoteMissing: it is not there (404) or was deleted (410).
+            RemoteError: see `endpoint`.
+        """
+        headers = {"Accept": f"{ACCEPT}, */*;q=0.8"}
+        answer = self._endpoint.call(Call(what="GET content", absolute=address, headers=headers))
+        if not answer.media_type.endswith("json"):
+            return answer.content, answer.media_type
+        try:
+            return binary_in(answer.content) or (answer.content, answer.media_type)
+        except ValueError:
+            raise RemoteUnreadable(f"{self._endpoint.name}: GET content: no base64 in a Binary") from None
 
     def search(self, kind: str, params: Sequence[tuple[str, str]] = ()) -> Iterator[Found]:
         """All matches, and what they include, over all pages.

@@ -5,6 +5,7 @@ Sends nothing.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -149,3 +150,19 @@ def etag(text: str) -> str:
     """The version in an ETag; "" where there is none."""
     match = _ETAG.fullmatch(text.strip())
     return match[1] if match else ""
+
+
+def binary_in(content: bytes) -> tuple[bytes, str] | None:
+    """The bytes and media type of a Binary as JSON; None where the JSON is something else.
+
+    Raises:
+        ValueError: its data are no base64.
+    """
+    try:
+        body = r4.decode(content, max_bytes=len(content))
+    except Refused:
+        return None
+    data, media_type = body.get("data"), body.get("contentType")
+    if body.get("resourceType") != "Binary" or not isinstance(data, str):
+        return None
+    return base64.b64decode(data, validate=True), media_type if isinstance(media_type, str) else ""

@@ -3,7 +3,7 @@
 | the notification | becomes |
 |---|---|
 | names a resource that a flow reads | its current version, as a message of its own; PROCESSED |
-| names one that is gone by now, or was deleted | PROCESSED, its ledger says so |
+| names one that is gone by now, or was deleted | PROCESSED; its copy here is marked as in error |
 | names one that no flow reads | PROCESSED, its ledger says so |
 | names one at another server than the channel's | PARKED, reason "foreign-address"; nothing was called |
 | says that something changed, not what | a look for all that changed lately; PROCESSED |
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from integration.errors import AddressRefused, RemoteMissing, SettingsInvalid
@@ -31,11 +31,18 @@ from integration.store.database import Database, Transaction
 from integration.store.ids import utc_text
 from integration.store.records import Act, StoredMessage
 from mappers.fhir import hook_request, notification_reader
-from mappers.fhir.notification import Change, Event, Focus, Kind, Notification
+from mappers.fhir.notification import Event, Focus, Kind, Notification
 
 ACTOR = "worker"
 _SIGN_OF_LIFE = "sign-of-life"
 _KEPT = "kept-not-supported"
+
+
+class Withdraw(Protocol):
+    """Marks the local copy of what is gone from its server."""
+
+    def __call__(self, channel: str, kind: str, name: str, *, message_id: str) -> bool:
+        """Whether there was one that stood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class NotificationFlow:
         sources: the FHIR servers, by channel.
         kinds: resource types that are read.
         catch_ups: by channel, for notifications that do not say what changed.
+        withdraw: marks the local copy of what is gone (`ResourceFlow.withdraw`); whether there was one.
         clock: aware now.
     """
 
@@ -54,6 +62,7 @@ class NotificationFlow:
     sources: Mapping[str, FhirSource]
     kinds: Collection[str]
     catch_ups: Mapping[str, CatchUp]
+    withdraw: Withdraw
     clock: Callable[[], datetime]
 
     def process(self, message: StoredMessage) -> None:
@@ -86,12 +95,12 @@ class NotificationFlow:
         for event in notification.events:
             if event.focus is not None and not is_ours(event.focus, source.base):
                 raise AddressRefused("the notification names a resource at another server than the channel's")
-        rows = [self._event(event, source, message.channel) for event in notification.events]
+        rows = [self._event(event, source, message) for event in notification.events]
         if any(event.focus is None for event in notification.events):
             self.catch_ups[message.channel].look()
         return rows
 
-    def _event(self, event: Event, source: FhirSource, channel: str) -> dict[str, Any]:
+    def _event(self, event: Event, source: FhirSource, message: StoredMessage) -> dict[str, Any]:
         """What became of one event, for the ledger; ids of the server, no content."""
         focus = event.focus
         if focus is None:
@@ -99,13 +108,12 @@ class NotificationFlow:
         told = {"event": event.number, "resource": focus.reference}
         if focus.type not in self.kinds:
             return {**told, "outcome": _KEPT}
-        if event.change is Change.DELETED:
-            return {**told, "outcome": "deleted"}
         try:
             found = source.read(focus.type, focus.id)
         except RemoteMissing:
-            return {**told, "outcome": "gone"}
-        receipt = self.door.keep(found, channel=channel)
+            withdrawn = self.withdraw(message.channel, focus.type, focus.id, message_id=message.id)
+            return {**told, "outcome": "withdrawn" if withdrawn else "gone"}
+        receipt = self.door.keep(found, channel=message.channel)
         return {**told, "outcome": "known" if receipt.duplicate else "read", "message_id": receipt.message_id}
 
 
@@ -157,22 +165,3 @@ def _line(message: StoredMessage, notification: Notification, rows: list[dict[st
             "events": rows,
         },
     }
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceFlow:
-    """The worker's story of a resource that was read: kept with its digest until a flow reads its type.
-
-    Attributes:
-        clock: aware now.
-    """
-
-    database: Database
-    clock: Callable[[], datetime]
-
-    def process(self, message: StoredMessage) -> None:
-        """End the message."""
-        act = Act(utc_text(self.clock()), ACTOR, _KEPT)
-        self.database.write(
-            lambda connection: messages.move(connection, message.id, MessageState.PROCESSED, act)
-        ).result()

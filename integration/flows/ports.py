@@ -329,7 +329,14 @@ class FhirSource(Protocol):
         """The current version.
 
         Raises:
-            RemoteMissing: it is not there, or no longer.
+            RemoteError: RemoteMissing where it is not there, or no longer; see `integration.errors`.
+        """
+
+    def content(self, address: str) -> tuple[bytes, str]:
+        """Bytes below the base, with their media type: of a Binary, or of any other path.
+
+        Raises:
+            AddressRefused: the address is not below the base; nothing was asked.
             RemoteError: see `integration.errors`.
         """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integration.engine.dispatcher import Dispatcher, plan
 from integration.engine.sweep import Sweeper
 from integration.flows.documents import DocumentStory, LabAttachments
+from integration.flows.fhir_documents import FhirDocumentStory
 from integration.flows.filing_drafts import Cabinet
 from integration.flows.ports import Engine, Queue
 from integration.flows.presenting import Presenter
@@ -13,6 +14,7 @@ from integration.settings import Settings
 from integration.store.extractions import Extractions
 from integration.store.runs import Runs
 from integration.wiring import stores
+from integration.wiring.fhir_feeds import build_copies
 from integration.wiring.readers import LabReader, build_fetcher
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
@@ -57,7 +59,8 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
         clock=stores.now,
         responsible=responsible(settings),
     )
-    return {HL7_V2: documents}
+    from_fhir = FhirDocumentStory(documents, build_copies(settings, store), store.database)
+    return {HL7_V2: documents, "DocumentReference": from_fhir}
 
 
 def build_dispatcher(store: Store, engine: Engine) -> Dispatcher:

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from integration.clients.fhir import FhirServer
 from integration.flows.catch_up import CatchUp
 from integration.flows.fhir_door import NOTIFICATION, RESOURCE, FhirDoor
-from integration.flows.notification import NotificationFlow, ResourceFlow
+from integration.flows.fhir_resource import ResourceFlow
+from integration.flows.local_copies import Copier, LocalCopies
+from integration.flows.notification import NotificationFlow
 from integration.settings import Settings
 from integration.store.records import StoredMessage
 from integration.wiring import stores
 from integration.wiring.fhir_servers import SOURCES, build_fhir_server
 from integration.wiring.stores import Store
+from integration.wiring.terms import channel_of, responsible
+from mappers.fhir.source_identities import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +57,38 @@ def build_feeds(settings: Settings, store: Store) -> Feeds:
             clock=stores.now,
             pause_s=channel.fhir.catch_up_seconds,
         )
+    resources = ResourceFlow(
+        store.database, build_copies(settings, store), build_copiers(settings, sources), stores.now
+    )
     notifications = NotificationFlow(
         database=store.database,
         door=door,
         sources=sources,
         kinds=frozenset(SOURCES),
         catch_ups=catch_ups,
+        withdraw=resources.withdraw,
         clock=stores.now,
     )
     return Feeds(
-        stories={
-            NOTIFICATION: notifications.process,
-            RESOURCE: ResourceFlow(store.database, stores.now).process,
-        },
+        stories={NOTIFICATION: notifications.process, RESOURCE: resources.process},
         ticks={f"catch-up-{name}": each.tick for name, each in catch_ups.items()},
     )
+
+
+def build_copiers(settings: Settings, sources: Mapping[str, FhirServer]) -> dict[str, Copier]:
+    """What makes local copies of what the channels' servers say."""
+    return {
+        name: Copier(
+            place=Place(channel_of(name, settings.channels[name]), source.base),
+            source=source,
+            software=stores.software(),
+            responsible=responsible(settings),
+        )
+        for name, source in sources.items()
+    }
+
+
+def build_copies(settings: Settings, store: Store) -> LocalCopies:
+    """What finds local copies."""
+    bases = {name: each.fhir.base for name, each in settings.channels.items() if each.fhir.base is not None}
+    return LocalCopies(store.results, bases)

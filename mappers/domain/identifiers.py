@@ -11,6 +11,13 @@ from mappers.domain.times import Period
 #: Name space of every id that Wardwire derives; changing it orphans all that was ever written.
 NAMESPACE = uuid.UUID("6f1d7b1e-6a0e-5c0b-9d5f-0c7b1d1f5a10")
 
+#: Parts that say what kind of number the next part is; SO (0x0E) stands in no value of an ER7 message.
+PLACER = "\x0eplacer"
+FILLER = "\x0efiller"
+DOCUMENT = "\x0edocument"
+#: The next part is the id that a FHIR server gave, within the base that stands before.
+FHIR = "\x0efhir"
+
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
@@ -66,3 +73,13 @@ class Identity:
     def reference(self) -> str:
         """The relative FHIR reference."""
         return f"{self.kind}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Known(Identity):
+    """A thing that is stored already: its id is known (the only part), what it was made of is not."""
+
+    @property
+    def id(self) -> str:
+        """The resource id."""
+        return self.parts[0]

@@ -15,6 +15,8 @@ DICTAST: Node = {"system": _VALUES, "code": "DICTAST", "display": "dictation ass
 HTEST: Node = {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}
 #: On what a person said in the place of a draft.
 CLINAST: Node = {"system": _VALUES, "code": "CLINAST", "display": "clinician asserted"}
+#: Codes of labels that say that a machine said it.
+MACHINE = frozenset({"AIAST"})
 
 
 def labelled(resource: Node, label: Node = AIAST) -> Node:

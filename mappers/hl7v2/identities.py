@@ -31,7 +31,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mappers.domain.identifiers import Identifier, Identity
+from mappers.domain.identifiers import DOCUMENT, FILLER, PLACER, Identifier, Identity
 from mappers.domain.issues import IssueCode
 from mappers.hl7v2 import tables
 from mappers.hl7v2.datatypes import codes, identifiers
@@ -40,11 +40,11 @@ from mappers.hl7v2.fields import Repetition
 from mappers.hl7v2.tokens import Segment
 
 #: Kinds of key; SO (0x0E) cannot occur in a value of an ER7 message (`fields.CONTROL`).
-_PLACER: Final = "\x0eplacer"
-_FILLER: Final = "\x0efiller"
+_PLACER: Final = PLACER
+_FILLER: Final = FILLER
 _PATIENT: Final = "\x0epatient"
 _DIGEST: Final = "\x0edigest"
-_DOCUMENT: Final = "\x0edocument"
+_DOCUMENT: Final = DOCUMENT
 
 #: The first parts of the identity of all that one order group says.
 Work = tuple[str, ...]
