@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from mappers.domain.attribution import ModelCard
+from mappers.domain.findings import SpokenWord
+from mappers.domain.issues import Issue
 
 Parameters = Mapping[str, str | int | float | bool]
 
 __all__ = [
+    "SAMPLE_RATE",
     "Completion",
     "Ending",
     "ImageEncoder",
@@ -24,6 +27,8 @@ __all__ = [
     "Parameters",
     "Picture",
     "Prompt",
+    "Sound",
+    "SpokenWord",
     "TextGenerator",
     "Transcriber",
     "Transcript",
@@ -119,9 +124,28 @@ class TextGenerator(Protocol):
         """
 
 
+#: Samples a second of all sound that a transcriber gets.
+SAMPLE_RATE: Final = 16_000
+
+
+class Sound(Protocol):
+    """A recording as a transcriber gets it; it may be longer than memory."""
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the recording's own bytes."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+
+    def blocks(self) -> Iterator[bytes]:
+        """Mono 32-bit float samples in [-1, 1], little endian, `SAMPLE_RATE` a second, from the start."""
+
+
 @dataclass(frozen=True, slots=True)
 class TranscriptSegment:
-    """Words of an interval in seconds."""
+    """Words of an interval in seconds, as between two pauses."""
 
     start: float
     end: float
@@ -130,15 +154,24 @@ class TranscriptSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """What was said.
+    """What was said, as the model wrote it: formatting tokens such as `{period}` stand in it verbatim.
 
     Attributes:
+        text: all of it.
+        words: with their times, in order; none where a backend gives none.
+        segments: the same by intervals.
         duration: of the recording in seconds.
+        language: what the model took it for; None where it does not say.
+        issues: what a reader should know.
+        parameters: what it was decoded with.
     """
 
     text: str
     segments: tuple[TranscriptSegment, ...]
     duration: float
+    words: tuple[SpokenWord, ...] = field(default=())
+    language: str | None = None
+    issues: tuple[Issue, ...] = field(default=())
     parameters: Parameters = field(default_factory=dict)
 
 
@@ -149,8 +182,19 @@ class Transcriber(Protocol):
     def card(self) -> ModelCard:
         """The model as it runs."""
 
-    def transcribe(self, samples: bytes, *, sample_rate: int) -> Transcript:
-        """Transcribe mono 32-bit float samples, little endian."""
+    @property
+    def decoding(self) -> Parameters:
+        """How it decodes: the same recording, card and decoding give the same transcript."""
+
+    def transcribe(self, sound: Sound) -> Transcript:
+        """Write down what is said.
+
+        Raises:
+            BackendUnavailable: the model does not run now.
+            BackendMisconfigured: it cannot run as it is configured.
+            InputRefused: it does not take this recording.
+            OutputInvalid: what a remote model answered is no transcript.
+        """
 
 
 class ImageEncoder(Protocol):

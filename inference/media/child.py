@@ -1,4 +1,4 @@
-"""The process that parses foreign bytes: `python -I -m inference.media.child parse|exec`.
+"""The process that parses foreign bytes: `python -I -m inference.media.child parse|exec|stream`.
 
 It binds itself before it looks at them, so that nothing that a parser can be led to do outlasts it.
 """
@@ -10,7 +10,7 @@ import json
 import os
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from inference.errors import InputRefused, Refusal
@@ -22,6 +22,8 @@ JOBS: Mapping[str, str] = {
     "overlay": "inference.media.pdf_render:overlay",
     "image": "inference.media.image_parser:parse",
 }
+#: Job -> module and function, called as function(file, **arguments): it yields facts (dict) and bytes.
+STREAMS: Mapping[str, str] = {"audio": "inference.media.audio_parser:parse"}
 
 #: Events of sys.addaudithook that no parser has a reason to cause. Loading code of libraries is not among
 #: them.
@@ -54,6 +56,11 @@ def main() -> None:
     if sys.argv[1] == "exec":
         _bind(json.loads(sys.argv[2]))
         os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606
+    if sys.argv[1] == "stream":
+        header = json.loads(sys.argv[2])
+        _bind(header["limits"])
+        _stream(header["job"], sys.stdin.buffer, header["arguments"])
+        return
     source = sys.stdin.buffer
     header = json.loads(source.readline())
     _bind(header["limits"])
@@ -62,14 +69,41 @@ def main() -> None:
 
 
 def _answer(job: str, source: BinaryIO, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    module, _, name = JOBS[job].partition(":")
+    def whole(function: Callable[..., Any]) -> Any:
+        return function(source.read(), **arguments)
+
+    return _guarded(JOBS[job], whole)
+
+
+def _stream(job: str, source: BinaryIO, arguments: Mapping[str, Any]) -> None:
+    """Write what a job yields, each piece with its kind and length; the last one says how it ended."""
+
+    def pieces(function: Callable[..., Any]) -> None:
+        for piece in function(source, **arguments):
+            if isinstance(piece, bytes):
+                _write(b"P", piece)
+            else:
+                _write(b"J", json.dumps(piece).encode())
+
+    _write(b"E", json.dumps(_guarded(STREAMS[job], pieces, extra="audio")).encode())
+
+
+def _write(kind: bytes, payload: bytes) -> None:
+    sys.stdout.buffer.write(kind + len(payload).to_bytes(4, "little") + payload)
+    sys.stdout.buffer.flush()
+
+
+def _guarded(
+    where: str, work: Callable[[Callable[..., Any]], Any], *, extra: str = "documents"
+) -> dict[str, Any]:
+    module, _, name = where.partition(":")
     try:
         function = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
-        return {"missing": f"the library {error.name} is not installed: pip install 'wardwire[documents]'"}
+        return {"missing": f"the library {error.name} is not installed: pip install 'wardwire[{extra}]'"}
     sys.addaudithook(_forbid)
     try:
-        return {"result": function(source.read(), **arguments)}
+        return {"result": work(function)}
     except InputRefused as refusal:
         return {"refused": refusal.reason.value, "text": str(refusal)}
     except MemoryError:

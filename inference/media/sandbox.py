@@ -18,7 +18,7 @@ from typing import Any
 from inference.errors import InputRefused, ReaderMissing, Refusal
 
 #: The child has no reason to see the parent's environment, which holds secrets.
-_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
+ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def call(job: str, content: bytes, *, arguments: Mapping[str, Any], limits: Limi
     header = json.dumps({"job": job, "arguments": dict(arguments), "limits": asdict(limits)}).encode()
     done = _run(["parse"], header + b"\n" + content, limits)
     if done.returncode != 0 or len(done.stdout) > limits.output_bytes:
-        raise _exceeded(done.returncode)
+        raise exceeded(done.returncode)
     answer = json.loads(done.stdout)
     if "missing" in answer:
         raise ReaderMissing(answer["missing"])
@@ -70,7 +70,7 @@ def program(command: Sequence[str], content: bytes, *, limits: Limits) -> bytes:
     header = json.dumps(asdict(limits))
     done = _run(["exec", header, *command], content, limits)
     if done.returncode != 0 or len(done.stdout) > limits.output_bytes:
-        raise _exceeded(done.returncode)
+        raise exceeded(done.returncode)
     return done.stdout
 
 
@@ -83,7 +83,7 @@ def _run(arguments: Sequence[str], content: bytes, limits: Limits) -> subprocess
             input=content,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             timeout=limits.seconds,
             check=False,
             start_new_session=True,
@@ -92,7 +92,8 @@ def _run(arguments: Sequence[str], content: bytes, limits: Limits) -> subprocess
         raise InputRefused(Refusal.TOO_COSTLY, "reading took longer than its time limit") from None
 
 
-def _exceeded(code: int) -> InputRefused:
+def exceeded(code: int) -> InputRefused:
+    """What a child that gave no answer is taken for, by its exit code."""
     if code in (-signal.SIGXCPU, -signal.SIGKILL):
         return InputRefused(Refusal.TOO_COSTLY, "reading used up its processor time")
     if code == 0:

@@ -19,6 +19,8 @@ COMMANDS = {
     "work": "integration.cli.roles:work",
     "convert": "integration.cli.convert:convert",
     "labs": "integration.cli.labs:labs",
+    "transcribe": "integration.cli.transcribe:transcribe",
+    "evaluate": "integration.cli.evaluate:evaluate",
     "send": "integration.cli.send:send",
     "messages": "integration.cli.messages:messages",
     "deliveries": "integration.cli.deliveries:deliveries",

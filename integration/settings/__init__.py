@@ -10,7 +10,7 @@ from integration.settings.environment import environment_of_child, metrics_folde
 from integration.settings.fhir import FhirAuthSettings, FhirServerSettings
 from integration.settings.hooks import HookSettings
 from integration.settings.loading import Settings, load, refuse_unsafe
-from integration.settings.models import InferenceSettings, ModelSettings
+from integration.settings.models import InferenceSettings, ModelHostSettings, ModelSettings
 from integration.settings.reference import describe, example_toml
 from integration.settings.section import TlsSettings
 from integration.settings.sections import (
@@ -32,6 +32,7 @@ __all__ = [
     "HookSettings",
     "InferenceSettings",
     "MllpSettings",
+    "ModelHostSettings",
     "ModelSettings",
     "RouteSettings",
     "Settings",

@@ -247,6 +247,15 @@ class ChannelSettings(Section):
     extract_documents: bool = Field(
         default=True, description="Read laboratory results off documents (PDF, pictures) as drafts."
     )
+    recordings: Literal["detect", "conversations"] = Field(
+        default="detect",
+        description="detect: tell dictations from conversations by rule. conversations: all are. A "
+        "conversation gets a transcript and no report.",
+    )
+    arrange_conversations: bool = Field(
+        default=False,
+        description="Arrange conversations as reports, too: the recogniser was not trained on them.",
+    )
     document_hosts: tuple[str, ...] = Field(
         default=(),
         description="Hosts from which documents that a message points to (RP) are fetched, as `name` or "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from integration.engine.dispatcher import Dispatcher, plan
 from integration.engine.sweep import Sweeper
+from integration.flows.dictations import DictationAttachments
+from integration.flows.dictations import Terms as RecordingTerms
 from integration.flows.documents import DocumentStory, LabAttachments
 from integration.flows.fhir_documents import FhirDocumentStory
 from integration.flows.filing_drafts import Cabinet
@@ -15,6 +17,7 @@ from integration.store.extractions import Extractions
 from integration.store.runs import Runs
 from integration.wiring import stores
 from integration.wiring.fhir_feeds import build_copies
+from integration.wiring.hearing import build_reader
 from integration.wiring.readers import LabReader, build_fetcher
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
@@ -50,9 +53,20 @@ def build_flow(settings: Settings, store: Store) -> ReadingFlow:
 
 def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
     """The stories by kind (`flows.reading.kind_of`)."""
-    laboratory = LabReader(settings, memo=Runs(store.database, store.keys), clock=stores.now)
+    memo = Runs(store.database, store.keys)
+    laboratory = LabReader(settings, memo=memo, clock=stores.now)
+    recordings = DictationAttachments(
+        build_reader(settings, memo=memo, clock=stores.now),
+        {
+            name: RecordingTerms(
+                conversation=channel.recordings == "conversations",
+                arrange_conversations=channel.arrange_conversations,
+            )
+            for name, channel in settings.channels.items()
+        },
+    )
     documents = DocumentStory(
-        readers=(LabAttachments(laboratory),),
+        readers=(LabAttachments(laboratory), recordings),
         fetcher=build_fetcher(settings),
         terms=build_terms(settings),
         software=stores.software(),

@@ -50,6 +50,14 @@ def build_fhir_server(
     Raises:
         SettingsInvalid: a file that the settings name cannot be used.
     """
+    endpoint = build_endpoint(name, settings, patience=patience)
+    return FhirServer(endpoint) if endpoint else None
+
+
+def build_endpoint(
+    name: str, settings: FhirServerSettings, *, patience: Patience | None = None
+) -> Endpoint | None:
+    """The HTTP client of a server; arguments and errors as `build_fhir_server`."""
     if settings.base is None:
         return None
     limits = Limits(
@@ -62,7 +70,7 @@ def build_fhir_server(
     client = httpx2.Client(
         verify=client_tls(settings.tls, name=name), timeout=timeouts(limits), trust_env=False
     )
-    endpoint = Endpoint(
+    return Endpoint(
         name=name,
         base=settings.base,
         client=client,
@@ -70,7 +78,6 @@ def build_fhir_server(
         limits=limits,
         patience=patience or Patience(),
     )
-    return FhirServer(endpoint)
 
 
 def _authorization(name: str, settings: FhirServerSettings, client: httpx2.Client) -> Authorization:

@@ -26,7 +26,7 @@ DOORS = {
     "prometheus_client": ("integration/telemetry", "integration/web"),
     "transformers": ("inference/backends/local", "inference/demo/training"),
     "torch": ("inference/backends/local", "inference/demo/training"),
-    "pydicom": ("inference/media/dicom",),
+    "pydicom": ("inference/media/dicom", "inference/media/audio_parser"),
 }
 
 

@@ -20,8 +20,8 @@ SKIP = pytest.mark.skipif(
 )
 
 
-def program(requirement: str, command: str) -> Path:
-    """A command of a package, installed when first asked for; one process at a time installs."""
+def program(requirement: str, command: str, *, also: tuple[str, ...] = ()) -> Path:
+    """A command of a package, installed when first asked for, with others; one process at a time installs."""
     folder = Path(os.environ["WARDWIRE_TEST_VENVS"]).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     home = folder / requirement.replace("==", "-")
@@ -30,6 +30,6 @@ def program(requirement: str, command: str) -> Path:
         if not (home / "installed").exists():
             venv.create(home, with_pip=True, clear=True)
             pip = [str(home / "bin" / "python"), "-m", "pip", "-qq", "--disable-pip-version-check"]
-            subprocess.run([*pip, "install", requirement], check=True)
+            subprocess.run([*pip, "install", requirement, *also], check=True)
             (home / "installed").touch()
     return home / "bin" / command

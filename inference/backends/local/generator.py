@@ -7,21 +7,19 @@ valid JSON or cut off.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
+from inference.backends.local.weights import digest
 from inference.backends.thinking import without_thinking
 from inference.errors import BackendMisconfigured, BackendUnavailable, InputRefused, Refusal
 from inference.ports import Completion, Ending, ModelCard, Picture, Prompt
 
 _DTYPES: Final = ("float32", "bfloat16")
-_BLOCK: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,7 @@ class LocalGenerator:
         self._card = ModelCard(
             id=chosen.model,
             revision=getattr(model.config, "_commit_hash", None) or chosen.revision,
-            weights_digest=_digest(chosen.model, model),
+            weights_digest=digest(chosen.model, model),
             backend="transformers",
         )
 
@@ -194,20 +192,3 @@ def _opened(png: bytes) -> Any:
     # The processor squeezes every picture into a square: pad it first, so that letters keep their shape.
     side = max(image.size)
     return ImageOps.pad(image, (side, side), color="white", centering=(0, 0))
-
-
-def _digest(name: str, model: Any) -> str:
-    """SHA-256 over the weight files of a folder in the order of their names, else over the tensors."""
-    digest = hashlib.sha256()
-    files = sorted(Path(name).glob("*.safetensors")) if Path(name).is_dir() else []
-    for file in files:
-        with file.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
-    if not files:
-        import torch  # noqa: PLC0415
-
-        for key, tensor in sorted(model.state_dict().items()):
-            digest.update(key.encode())
-            digest.update(tensor.contiguous().cpu().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
