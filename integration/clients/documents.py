@@ -89,6 +89,14 @@ class DocumentClient:
         digest = hashlib.sha256(content).hexdigest()
         return Document(content, kind, digest, link.title, link.origin)
 
+    def allows(self, url: str, *, channel: str) -> bool:
+        """Whether the channel lists the host of an address; where that leads is seen when it is fetched."""
+        try:
+            where = _parsed(url)
+        except DocumentRefused:
+            return False
+        return _is_listed(where, {host.lower() for host in self.hosts.get(channel, ())})
+
     def _content(self, url: str, allowed: Collection[str]) -> bytes:
         deadline = time.monotonic() + self.limits.seconds
         # No proxy, no netrc: the environment decides nothing here.
@@ -150,7 +158,7 @@ class DocumentClient:
         """The address to connect to."""
         port = where.port or _PORTS[where.scheme]
         named = where.host.lower()
-        if f"{named}:{port}" not in allowed and not (named in allowed and port in _PORTS.values()):
+        if not _is_listed(where, allowed):
             raise DocumentRefused("the channel's document_hosts do not list its host")
         if _address(named) is not None:
             return named  # listed as an address: meant
@@ -162,6 +170,11 @@ class DocumentClient:
         if not fit or len(fit) < len(addresses):
             raise DocumentRefused("the name of its server leads to an address of this machine or of no host")
         return fit[0]
+
+
+def _is_listed(where: httpx2.URL, allowed: Collection[str]) -> bool:
+    port, named = where.port or _PORTS[where.scheme], where.host.lower()
+    return f"{named}:{port}" in allowed or (named in allowed and port in _PORTS.values())
 
 
 def _parsed(url: str, base: httpx2.URL | None = None) -> httpx2.URL:

@@ -102,7 +102,7 @@ class ResourceFlow:
         own = next(each for each in outcomes if each.reference == _settled(copied, outcomes))
         if own.outcome is not Outcome.STALE:
             extractions.want(connection, message)
-        ledgers.keep(connection, message.id, line(message, copied.issues, outcomes))
+        ledgers.keep(connection, message.id, line(message.control_id, copied.issues, outcomes))
         messages.move(connection, message.id, MessageState.PROCESSED, Act(utc_text(now), ACTOR, None))
 
     def _end(self, message: StoredMessage, *, reason: str | None = None, want: bool = False) -> None:
@@ -119,7 +119,9 @@ class ResourceFlow:
         act = Act(utc_text(self.clock()), ACTOR, _UNREADABLE, (issue,))
 
         def store(connection: Transaction) -> None:
-            ledgers.keep(connection, message.id, {**line(message, (issue,), ()), "outcome": "refused"})
+            ledgers.keep(
+                connection, message.id, {**line(message.control_id, (issue,), ()), "outcome": "refused"}
+            )
             messages.move(connection, message.id, MessageState.PARKED, act)
 
         self.database.write(store).result()
@@ -197,10 +199,10 @@ def _is_there(results: Results, connection: Transaction, kind: str, name: str) -
     return True
 
 
-def line(message: StoredMessage, issues: Sequence[Issue], outcomes: Sequence[WriteOutcome]) -> dict[str, Any]:
+def line(control_id: str, issues: Sequence[Issue], outcomes: Sequence[WriteOutcome]) -> dict[str, Any]:
     """The ledger of a resource."""
     return {
-        "control_id": message.control_id,
+        "control_id": control_id,
         "outcome": "converted",
         "issues": [
             {

@@ -209,23 +209,12 @@ class _Copying:
 
     def _with_bytes(self, resource: Node) -> Node:
         """The resource with the bytes of its attachments, as far as they lie at its own server."""
-        kind = self._copier.kinds[str(resource["resourceType"])]
+        kind, whole = self._copier.kinds[str(resource["resourceType"])], resource
         for path in kind.attachments:
-            resource = self._brought_in(resource, path.split("."), kind.type, resource)
+            resource = attachment_copy.at(
+                resource, path, kind.type, lambda node, where: self._attachment(node, where, whole)
+            )
         return resource
-
-    def _brought_in(self, node: Any, path: list[str], where: str, whole: Node) -> Any:
-        if isinstance(node, list):
-            return [
-                self._brought_in(item, path, f"{where}[{number}]", whole) for number, item in enumerate(node)
-            ]
-        if not isinstance(node, dict):
-            return node
-        if not path:
-            return self._attachment(node, where, whole)
-        if path[0] not in node:
-            return node
-        return {**node, path[0]: self._brought_in(node[path[0]], path[1:], f"{where}.{path[0]}", whole)}
 
     def _attachment(self, node: Node, where: str, whole: Node) -> Node:
         url = types.text(node.get("url"))
@@ -257,7 +246,7 @@ class _Copying:
     def _entries(self, part: _Part) -> Iterator[Entry]:
         kind = self._copier.kinds[part.identity.kind]
         copy = local_copy.write(
-            part.resource, identity=part.identity, source=part.url, local=self._local, base=self._base
+            part.resource, identity=part.identity, source=part.url, resolve=self._called, base=self._base
         )
         mended = mending.mended(copy)
         self._issues += mended.issues
@@ -272,6 +261,10 @@ class _Copying:
             [part.identity.reference], source=part.url, sha256=part.sha256, making=self._making
         )
         yield Entry(provenance, None, once=True)
+
+    def _called(self, literal: str) -> str | None:
+        named = local_copy.target(literal, self._base)
+        return self._local.get(named) if named else None
 
     def _tell_of(self, where: str) -> Callable[[IssueCode, str], None]:
         return lambda code, text: self._tell(code, where, text)

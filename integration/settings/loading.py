@@ -83,6 +83,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _references(self) -> Settings:
+        if self.web.submission_channel not in self.channels:
+            raise ValueError("web.submission_channel names no channel")
         for name, listener in self.mllp.items():
             if listener.channel not in self.channels:
                 raise ValueError(f"mllp.{name}.channel names no channel; add [channels.{listener.channel}]")

@@ -62,6 +62,10 @@ class WebSettings(Section):
         description="File of accepted bearer tokens, one `name:sha256-hex-of-token` a line. "
         "Demanded from every caller when set; must be set to listen off loopback.",
     )
+    submission_channel: str = Field(
+        default="default",
+        description="Channel whose rules count for what is submitted to POST /fhir.",
+    )
     tls: TlsSettings = Field(default=TlsSettings(), description="TLS of this server.")
     behind_proxy: bool = Field(
         default=False,

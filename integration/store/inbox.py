@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -26,6 +27,8 @@ from integration.store.preparation import BLOB, Preparation, Prepared
 from integration.store.records import Act, Arrival, MessageFilter, Receipt, StoredMessage, Undispatched
 from integration.store.registration import is_resend, register
 from integration.store.sealing import Sealer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,21 @@ class Inbox:
         if len(arrival.raw) <= self._limits.inline_bytes:
             return self._database.write_together(self._admit_together, arrival)
         return self._database.write_together(self._admit_together, self._prepare(arrival))
+
+    def submit_with(
+        self, arrivals: Sequence[Arrival], then: Callable[[Connection, Sequence[Receipt]], T]
+    ) -> Future[T]:
+        """Keep messages, and do what follows of them, in one transaction.
+
+        Args:
+            arrivals: in this order.
+            then: gets their receipts in the transaction that admits them; what it raises undoes all of it.
+
+        Raises (here or from the future):
+            StoreUnavailable: as `submit`.
+        """
+        prepared = [self._prepare(each) for each in arrivals]
+        return self._database.write(lambda connection: then(connection, self._admit(connection, prepared)))
 
     def submit_async(self, arrival: Arrival, loop: asyncio.AbstractEventLoop) -> asyncio.Future[Receipt]:
         """`submit` for a coroutine; to be called in the thread of `loop`, which it never blocks.

@@ -236,6 +236,13 @@ _TABLE: dict[str, tuple[Parameter, ...]] = {
         _reference("organization", "organization", "Organization"),
         _token("role", "code"),
     ),
+    "Endpoint": (
+        _IDENTIFIER,
+        _STATUS,
+        _string("name"),
+        _token("connection-type", "connectionType"),
+        _reference("organization", "managingOrganization", "Organization"),
+    ),
     "Location": (_IDENTIFIER, _string("name", "name", "alias"), _STATUS),
 }
 

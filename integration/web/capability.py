@@ -7,10 +7,12 @@ from typing import Any
 
 from integration.store.search_parameters import PARAMETERS, Kind, Parameter
 from mappers.domain.attribution import Software
+from mappers.fhir.submission import SINGLE
 
 _INTERACTIONS = ("read", "vread", "history-instance", "search-type")
 _DESCRIPTION = (
-    "What Wardwire wrote, as versioned resources. Read only. Modifiers: :missing on all, :not on tokens, "
+    "What Wardwire wrote, as versioned resources. Nothing is changed in place; documents, media and studies "
+    "are submitted by create or in a Bundle (docs/fhir-in.md). Modifiers: :missing on all, :not on tokens, "
     ":identifier and :[type] on references; chained parameters. Date prefixes: eq ne gt lt ge le sa eb. "
     "Times without an offset are read as UTC. _sort takes _lastUpdated or one date parameter. :iterate on "
     "_include and _revinclude. Prefer: handling=strict refuses unknown parameters."
@@ -32,7 +34,7 @@ def write(*, software: Software, base: str, started: datetime) -> dict[str, Any]
         "publisher": software.name,
         "kind": "instance",
         "software": {"name": software.name, "version": software.version},
-        "implementation": {"description": "FHIR read face of this Wardwire", "url": base},
+        "implementation": {"description": "FHIR face of this Wardwire", "url": base},
         "fhirVersion": "4.0.1",
         "format": ["application/fhir+json", "json"],
         "rest": [
@@ -44,6 +46,7 @@ def write(*, software: Software, base: str, started: datetime) -> dict[str, Any]
                     "description": "Bearer tokens where configured; without them, this machine alone.",
                 },
                 "resource": [_resource(kind) for kind in sorted(PARAMETERS)],
+                "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
     }
@@ -61,11 +64,13 @@ def _resource(kind: str) -> dict[str, Any]:
     everywhere = [{"name": "_id", "type": "token"}, {"name": "_lastUpdated", "type": "date"}]
     described = {
         "type": kind,
-        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "interaction": [
+            {"code": code} for code in (*_INTERACTIONS, *(("create",) if kind in SINGLE else ()))
+        ],
         "versioning": "versioned",
         "readHistory": True,
         "updateCreate": False,
-        "conditionalCreate": False,
+        "conditionalCreate": kind in SINGLE,
         "conditionalRead": "full-support",
         "conditionalUpdate": False,
         "conditionalDelete": "not-supported",

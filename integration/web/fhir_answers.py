@@ -44,6 +44,13 @@ def resource(stored: StoredResource) -> Response:
     return _stamped(Response(stored.content, mimetype=None, content_type=FHIR_JSON), stored)
 
 
+def itself(stored: StoredResource, content: bytes, media_type: str) -> Response:
+    """The bytes of a Binary under their own media type, as a file to keep: a browser must not run it."""
+    answer = _stamped(Response(content, mimetype=None, content_type=media_type), stored)
+    answer.headers["Content-Disposition"] = "attachment"
+    return answer
+
+
 def unchanged(stored: StoredResource) -> Response:
     """304: the caller has this version already."""
     return _stamped(Response(status=HTTPStatus.NOT_MODIFIED), stored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,6 +19,7 @@ from integration.web import capability, fhir_answers
 from integration.web.fhir_audit import Disclosures
 from integration.web.negotiation import FHIR_JSON, wants_fhir_json
 from integration.web.services import Services
+from mappers.fhir import r4
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _FORM = "application/x-www-form-urlencoded"
@@ -41,6 +43,8 @@ def blueprint(services: Services) -> Blueprint:
 
 
 def _negotiate() -> None:
+    if request.view_args and request.view_args.get("kind") == "Binary":
+        return  # may be asked for as what it is (R4 2.40)
     if not wants_fhir_json(request.accept_mimetypes, request.args.get("_format")):
         abort(HTTPStatus.NOT_ACCEPTABLE)
 
@@ -78,7 +82,11 @@ class _Face:
         self._disclosures.read([stored], actor=g.actor, request_id=g.request_id, interaction=interaction)
         if stored.deleted:
             return fhir_answers.deleted(stored)
-        return fhir_answers.unchanged(stored) if _has_it(stored) else fhir_answers.resource(stored)
+        if _has_it(stored):
+            return fhir_answers.unchanged(stored)
+        if kind == "Binary" and not wants_fhir_json(request.accept_mimetypes, request.args.get("_format")):
+            return _as_itself(stored)
+        return fhir_answers.resource(stored)
 
     def history(self, kind: str, resource_id: str) -> Response:
         """GET /fhir/{type}/{id}/_history, newest first, by `_count`."""
@@ -142,6 +150,15 @@ def _has_it(stored: StoredResource) -> bool:
         return request.if_none_match.contains_weak(str(stored.version))
     since = request.if_modified_since
     return since is not None and fhir_answers.moment(stored) < since + timedelta(seconds=1)
+
+
+def _as_itself(stored: StoredResource) -> Response:
+    """A Binary as its bytes, where the caller asks for its media type; no browser shows it in our name."""
+    binary = r4.decode(stored.content)
+    kind = binary["contentType"].partition(";")[0].strip()
+    if kind not in request.accept_mimetypes:
+        abort(HTTPStatus.NOT_ACCEPTABLE)
+    return fhir_answers.itself(stored, base64.b64decode(binary.get("data") or ""), kind)
 
 
 def _wants_strict() -> bool:

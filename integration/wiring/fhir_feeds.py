@@ -12,11 +12,13 @@ from integration.flows.fhir_door import NOTIFICATION, RESOURCE, FhirDoor
 from integration.flows.fhir_resource import ResourceFlow
 from integration.flows.local_copies import Copier, LocalCopies
 from integration.flows.notification import NotificationFlow
+from integration.flows.submission import SUBMISSION
 from integration.settings import Settings
 from integration.store.records import StoredMessage
 from integration.wiring import stores
 from integration.wiring.fhir_servers import SOURCES, build_fhir_server
 from integration.wiring.stores import Store
+from integration.wiring.submissions import build_submissions
 from integration.wiring.terms import channel_of, responsible
 from mappers.fhir.source_identities import Place
 
@@ -70,7 +72,11 @@ def build_feeds(settings: Settings, store: Store) -> Feeds:
         clock=stores.now,
     )
     return Feeds(
-        stories={NOTIFICATION: notifications.process, RESOURCE: resources.process},
+        stories={
+            NOTIFICATION: notifications.process,
+            RESOURCE: resources.process,
+            SUBMISSION: build_submissions(settings, store).process,
+        },
         ticks={f"catch-up-{name}": each.tick for name, each in catch_ups.items()},
     )
 

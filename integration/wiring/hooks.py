@@ -106,13 +106,19 @@ class Refusals:
 
     Args:
         monotonic: seconds.
+        kind: of the audit record.
     """
 
-    def __init__(self, store: Store, *, monotonic: Callable[[], float]) -> None:
+    def __init__(self, store: Store, *, monotonic: Callable[[], float], kind: str = "hook.refused") -> None:
         self._store = store
         self._monotonic = monotonic
+        self._kind = kind
         self._lock = threading.Lock()
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def of_nobody(self, peer: str, code: str) -> None:
+        """Remember one refusal where there is no channel."""
+        self("", peer, code)
 
     def __call__(self, channel: str, peer: str, code: str) -> None:
         """Remember one refusal."""
@@ -124,7 +130,7 @@ class Refusals:
                 return
             self._seen[channel, code] = (now, 0)
         event = AuditEvent(
-            kind="hook.refused",
+            kind=self._kind,
             at=Moment(utc_text(stores.now())),
             actor=peer,
             outcome=AuditOutcome.MINOR_FAILURE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -23,8 +24,9 @@ from integration.web.auth import Token, read_tokens
 from integration.web.services import Check, Services
 from integration.wiring import stores
 from integration.wiring.fhir_servers import published_keys
-from integration.wiring.hooks import build_hooks
+from integration.wiring.hooks import Refusals, build_hooks
 from integration.wiring.stores import Store
+from integration.wiring.submissions import build_submissions
 from integration.wiring.terms import build_terms
 
 if TYPE_CHECKING:
@@ -65,7 +67,11 @@ def build_application(settings: Settings) -> Flask:
             tokens=tokens_of(settings),
             behind_proxy=settings.web.behind_proxy,
             max_body_bytes=settings.web.max_body_bytes,
-            doors=(_hl7_over_http(settings, store), build_hooks(settings, store)),
+            doors=(
+                _hl7_over_http(settings, store),
+                build_hooks(settings, store),
+                _fhir_submissions(settings, store),
+            ),
             key_set=published_keys(settings),
         )
     )
@@ -79,6 +85,19 @@ def _hl7_over_http(settings: Settings, store: Store) -> Blueprint:
     terms = build_terms(settings)
     intake = Intake(store.inbox, terms, clock=stores.now)
     return hl7_http.blueprint(intake, frozenset(terms), caller=lambda: str(g.actor))
+
+
+def _fhir_submissions(settings: Settings, store: Store) -> Blueprint:
+    from flask import g
+
+    from integration.transports import fhir_submission
+
+    return fhir_submission.blueprint(
+        build_submissions(settings, store),
+        base=f"{settings.public_base}/fhir",
+        caller=lambda: str(g.actor),
+        refused=Refusals(store, monotonic=time.monotonic, kind="submission.refused").of_nobody,
+    )
 
 
 def tokens_of(settings: Settings) -> tuple[Token, ...]:

@@ -14,6 +14,24 @@ Node = dict[str, Any]
 Tell = Callable[[IssueCode, str], None]
 
 
+def at(resource: Node, path: str, where: str, change: Callable[[Node, str], Node]) -> Node:
+    """The resource with each Attachment at a dotted path as `change` makes it, told where it stands."""
+    changed: Node = _at(resource, path.split("."), where, change)
+    return changed
+
+
+def _at(node: Any, path: list[str], where: str, change: Callable[[Node, str], Node]) -> Any:
+    if isinstance(node, list):
+        return [_at(item, path, f"{where}[{number}]", change) for number, item in enumerate(node)]
+    if not isinstance(node, dict):
+        return node
+    if not path:
+        return change(node, where)
+    if path[0] not in node:
+        return node
+    return {**node, path[0]: _at(node[path[0]], path[1:], f"{where}.{path[0]}", change)}
+
+
 def inlined(node: Node, content: bytes, media_type: str, tell: Tell) -> Node:
     """An Attachment with its bytes instead of their address."""
     rest = {name: value for name, value in node.items() if name != "url"}

@@ -9,7 +9,7 @@ original.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mappers.domain.identifiers import Identity
@@ -18,6 +18,7 @@ from mappers.fhir import datatypes_reader as types
 from mappers.fhir.datatypes import URI_SYSTEM, pruned
 
 Node = dict[str, Any]
+Resolve = Callable[[str], str | None]
 
 _RELATIVE = re.compile(r"([A-Z][A-Za-z]{1,63})/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 _NOT_COPIED = frozenset({"resourceType", "id", "meta"})
@@ -47,16 +48,14 @@ def _at(node: Any, path: list[str]) -> Iterator[Node]:
             yield from _at(node.get(path[0]), path[1:])
 
 
-def write(
-    resource: Node, *, identity: Identity, source: str, local: Mapping[tuple[str, str], str], base: str
-) -> Node:
+def write(resource: Node, *, identity: Identity, source: str, resolve: Resolve, base: str) -> Node:
     """The copy; it may still hold what R4 forbids.
 
     Args:
         resource: as the server gave it.
         identity: of the copy.
         source: where it was read: an absolute, versioned URL, or the digest of a submission.
-        local: what a (type, id) of the server is called here.
+        resolve: what a literal reference is called here; None where it leads to nothing of ours.
         base: of the server.
 
     Raises:
@@ -74,24 +73,23 @@ def write(
         "meta": {"source": source, **labels},
     }
     rest = {name: value for name, value in resource.items() if name not in _NOT_COPIED}
-    copied: Node = {**head, **_pointed(rest, local, base)}
+    copied: Node = {**head, **_pointed(rest, resolve, base)}
     return copied
 
 
-def _pointed(node: Any, local: Mapping[tuple[str, str], str], base: str) -> Any:
+def _pointed(node: Any, resolve: Resolve, base: str) -> Any:
     if isinstance(node, list):
-        return [_pointed(item, local, base) for item in node]
+        return [_pointed(item, resolve, base) for item in node]
     if not isinstance(node, dict):
         return node
-    inside = {name: _pointed(value, local, base) for name, value in node.items() if name != "reference"}
+    inside = {name: _pointed(value, resolve, base) for name, value in node.items() if name != "reference"}
     literal = node.get("reference")
     if not isinstance(literal, str) or literal.startswith("#"):
         return {**inside, **({"reference": literal} if "reference" in node else {})}
-    named = target(literal, base)
-    here = local.get(named) if named else None
+    here = resolve(literal)
     if here is not None:
         return {"reference": here, **inside}
-    return _logical(inside, literal, named, base)
+    return _logical(inside, literal, target(literal, base), base)
 
 
 def _logical(reference: Node, literal: str, named: tuple[str, str] | None, base: str) -> Node:

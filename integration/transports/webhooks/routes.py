@@ -97,10 +97,15 @@ def blueprint(
         peer = facts.subject or request.remote_addr or "unknown"
         refusal = hook.guard.look(facts)
         if refusal is None and request.content_encoding:
+            refused(channel, peer, "packed")
             return _told(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send it unpacked, without Content-Encoding")
         if refusal is None:
             request.max_content_length = hook.max_body_bytes
-            body = request.get_data(cache=False)
+            try:
+                body = request.get_data(cache=False)
+            except RequestEntityTooLarge:
+                refused(channel, peer, "too-long")
+                raise
             refusal = hook.guard.verify(facts, body)
         if refusal is not None:
             refused(channel, peer, refusal.code)
