@@ -60,7 +60,7 @@ def check(config: Path | None, *, as_json: bool, example: bool) -> None:
         click.echo(configuration.example_toml(), nl=False)
         return
     settings = configuration.load(config)
-    checks = (*run(tuple(_probes(settings))), *_fhir_servers(settings))
+    checks = (*run(tuple(_probes(settings))), *_fhir_servers(settings), *_subscriptions(settings))
     if as_json:
         told = [{"name": each.name, "passed": each.passed, "reason": each.reason} for each in checks]
         click.echo(json.dumps({"passed": all(each.passed for each in checks), "checks": told}))
@@ -116,6 +116,19 @@ def _destinations(settings: Settings) -> Iterator[Callable[[], tuple[Check, ...]
     except WardwireError:
         store = None  # told by the probe of the store
     yield from probes(settings, store)
+
+
+def _subscriptions(settings: Settings) -> Iterator[Check]:
+    from integration.wiring.stores import demand_current_schema, open_store
+    from integration.wiring.subscribing import subscription_checks
+
+    try:
+        store = open_store(settings)
+        demand_current_schema(store)
+    except WardwireError:
+        return  # another check says so
+    yield from subscription_checks(settings, store)
+    store.database.close()
 
 
 def _clock() -> Check:

@@ -25,6 +25,8 @@ COMMANDS = {
     "messages": "integration.cli.messages:messages",
     "deliveries": "integration.cli.deliveries:deliveries",
     "destinations": "integration.cli.destinations:destinations",
+    "subscribe": "integration.cli.subscribe:subscribe",
+    "unsubscribe": "integration.cli.subscribe:unsubscribe",
     "audit": "integration.cli.audit:audit",
     "check": "integration.cli.check:check",
     "migrate": "integration.cli.check:migrate",

@@ -15,6 +15,22 @@ from integration.wiring.stores import demand_current_schema, open_store
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def pass_settings_and_store(command: F) -> F:
+    """Give a command the settings and the open store as its first arguments."""
+
+    @click.pass_obj
+    def with_both(config: Path | None, *arguments: Any, **options: Any) -> Any:
+        settings = configuration.load(config)
+        store = open_store(settings)
+        demand_current_schema(store)
+        try:
+            return command(settings, store, *arguments, **options)
+        finally:
+            store.database.close()
+
+    return update_wrapper(with_both, command)  # type: ignore[return-value]
+
+
 def pass_store(command: F) -> F:
     """Give a command the open store as its first argument."""
 

@@ -8,6 +8,7 @@
 | names one at another server than the channel's | PARKED, reason "foreign-address"; nothing was called |
 | says that something changed, not what | a look for all that changed lately; PROCESSED |
 | is a sign of life, or answers us | PROCESSED, reason "sign-of-life" |
+| counts more events than came | those between are asked for (`$events`), else looked for; PROCESSED |
 | comes while the server does not answer | FAILED, tried again later |
 
 What was pushed is never believed: the server is asked, at the base that the settings name.
@@ -15,27 +16,42 @@ What was pushed is never believed: the server is asked, at the base that the set
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from integration.errors import AddressRefused, RemoteMissing, SettingsInvalid
+from integration import telemetry
+from integration.errors import AddressRefused, RemoteError, RemoteMissing, SettingsInvalid
 from integration.flows.catch_up import CatchUp
 from integration.flows.fhir_door import FhirDoor
 from integration.flows.ports import FhirSource
 from integration.states import MessageState
-from integration.store import ledgers, messages
+from integration.store import ledgers, messages, subscriptions
 from integration.store.database import Database, Transaction
 from integration.store.ids import utc_text
 from integration.store.records import Act, StoredMessage
-from mappers.fhir import hook_request, notification_reader
+from integration.store.subscriptions import Known
+from mappers.domain.issues import Refused
+from mappers.fhir import hook_request, notification_reader, r4
 from mappers.fhir.notification import Event, Focus, Kind, Notification
 
 ACTOR = "worker"
 _SIGN_OF_LIFE = "sign-of-life"
 _KEPT = "kept-not-supported"
+_LOG = telemetry.logger(__name__)
+
+
+class EventSource(FhirSource, Protocol):
+    """A server that may be asked for the events of a Subscription again."""
+
+    def operation(self, path: str, params: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """GET an operation that changes nothing.
+
+        Raises:
+            RemoteError: see `integration.errors`.
+        """
 
 
 class Withdraw(Protocol):
@@ -59,7 +75,7 @@ class NotificationFlow:
 
     database: Database
     door: FhirDoor
-    sources: Mapping[str, FhirSource]
+    sources: Mapping[str, EventSource]
     kinds: Collection[str]
     catch_ups: Mapping[str, CatchUp]
     withdraw: Withdraw
@@ -79,14 +95,40 @@ class NotificationFlow:
             reason = _SIGN_OF_LIFE
         else:
             rows = self._events(message, notification)
+        rows += self._missed(message, notification)
         line = _line(message, notification, rows)
-        now = utc_text(self.clock())
+        now = self.clock()
 
         def store(connection: Transaction) -> None:
             ledgers.keep(connection, message.id, line)
-            messages.move(connection, message.id, MessageState.PROCESSED, Act(now, ACTOR, reason))
+            _hear(connection, message.channel, notification, now)
+            messages.move(connection, message.id, MessageState.PROCESSED, Act(utc_text(now), ACTOR, reason))
 
         self.database.write(store).result()
+
+    def _missed(self, message: StoredMessage, notification: Notification) -> list[dict[str, Any]]:
+        """Events that the server counts and that never came: asked for by number, else looked for."""
+        source, known = self.sources.get(message.channel), self._known(message.channel, notification)
+        if source is None or known is None or known.events is None:
+            return []
+        last = _until(notification)
+        if last is None or last <= known.events:
+            return []
+        span = (("eventsSinceNumber", str(known.events + 1)), ("eventsUntilNumber", str(last)))
+        _LOG.warning("notification.gap", channel=message.channel, count=last - known.events)
+        try:
+            answer = source.operation(f"Subscription/{known.server_id}/$events", span)
+            told = notification_reader.read(hook_request.HookRequest("POST", "", {}, r4.encode(answer)))
+        except (RemoteError, Refused):
+            self.catch_ups[message.channel].look()
+            return [{"event": known.events + 1, "outcome": "caught-up"}]
+        return self._events(message, told) if told.kind is Kind.EVENTS else []
+
+    def _known(self, channel: str, notification: Notification) -> Known | None:
+        name = notification.subscription.rpartition("/")[2]
+        with self.database.read() as connection:
+            found = subscriptions.of_channel(connection, channel) if name else ()
+        return next((each for each in found if each.server_id == name), None)
 
     def _events(self, message: StoredMessage, notification: Notification) -> list[dict[str, Any]]:
         source = self.sources.get(message.channel)
@@ -100,7 +142,7 @@ class NotificationFlow:
             self.catch_ups[message.channel].look()
         return rows
 
-    def _event(self, event: Event, source: FhirSource, message: StoredMessage) -> dict[str, Any]:
+    def _event(self, event: Event, source: EventSource, message: StoredMessage) -> dict[str, Any]:
         """What became of one event, for the ledger; ids of the server, no content."""
         focus = event.focus
         if focus is None:
@@ -115,6 +157,24 @@ class NotificationFlow:
             return {**told, "outcome": "withdrawn" if withdrawn else "gone"}
         receipt = self.door.keep(found, channel=message.channel)
         return {**told, "outcome": "known" if receipt.duplicate else "read", "message_id": receipt.message_id}
+
+
+def _until(notification: Notification) -> int | None:
+    """The last event that should have come before this notification; None where nothing is counted."""
+    numbers = [event.number for event in notification.events if event.number is not None]
+    if numbers:
+        return min(numbers) - 1
+    return notification.events_since_start if notification.kind is not Kind.EVENTS else None
+
+
+def _hear(connection: Transaction, channel: str, notification: Notification, now: datetime) -> None:
+    name = notification.subscription.rpartition("/")[2]
+    if not name:
+        return
+    numbers = [event.number for event in notification.events if event.number is not None]
+    if notification.events_since_start is not None:
+        numbers.append(notification.events_since_start)
+    subscriptions.heard(connection, channel, name, at=now, events=numbers)
 
 
 def is_ours(focus: Focus, base: str) -> bool:

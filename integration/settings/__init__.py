@@ -7,7 +7,7 @@ one MLLP channel on loopback, results in the embedded store, readable at `/fhir`
 
 from integration.settings.destinations import ClientTlsSettings, DestinationSettings, RouteSettings
 from integration.settings.environment import environment_of_child, metrics_folder, share_metrics
-from integration.settings.fhir import FhirAuthSettings, FhirServerSettings
+from integration.settings.fhir import FhirAuthSettings, FhirServerSettings, SubscriptionSettings
 from integration.settings.hooks import HookSettings
 from integration.settings.loading import Settings, load, refuse_unsafe
 from integration.settings.models import InferenceSettings, ModelHostSettings, ModelSettings
@@ -37,6 +37,7 @@ __all__ = [
     "RouteSettings",
     "Settings",
     "StoreSettings",
+    "SubscriptionSettings",
     "TlsSettings",
     "WebSettings",
     "describe",

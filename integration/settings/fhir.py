@@ -72,6 +72,35 @@ class FhirAuthSettings(Section):
         return self
 
 
+class SubscriptionSettings(Section):
+    """What `wardwire subscribe` asks of a FHIR server."""
+
+    style: Literal["auto", "r4", "backport", "r5"] = Field(
+        default="auto",
+        description="Form of the Subscription: r4 (criteria), backport (R4, a topic), r5. auto: without a "
+        "topic r4; with one r5 or backport, as the server's version is.",
+    )
+    kinds: tuple[Literal["DocumentReference", "ImagingStudy", "Media"], ...] = Field(
+        default=("DocumentReference", "ImagingStudy", "Media"),
+        description="Resource types to be told of; in r4 each has a Subscription of its own.",
+    )
+    topic: str | None = Field(
+        default=None, description="Canonical URL of the topic, for backport and r5: the server lists its own."
+    )
+    endpoint: Url = Field(
+        default=None, description="URL of the hook as the server reaches it; else web.public_base/hooks/NAME."
+    )
+    heartbeat_seconds: int = Field(
+        default=300, ge=1, description="Signs of life to ask for, where the form has them."
+    )
+    days: int | None = Field(
+        default=None, ge=1, description="Lifetime to ask for; it is renewed before its end. Else without end."
+    )
+    check_seconds: float = Field(
+        default=60.0, gt=0, description="Pause between two looks at how it stands at the server."
+    )
+
+
 class FhirServerSettings(Section):
     """A FHIR R4 server."""
 
@@ -85,6 +114,9 @@ class FhirServerSettings(Section):
     auth: FhirAuthSettings = Field(default=FhirAuthSettings(), description="Who Wardwire is to this server.")
     tls: TlsSettings = Field(
         default=TlsSettings(), description="Client certificate, and who signs the server's."
+    )
+    subscription: SubscriptionSettings = Field(
+        default=SubscriptionSettings(), description="How `wardwire subscribe` subscribes there."
     )
     catch_up_seconds: float = Field(
         default=300.0,

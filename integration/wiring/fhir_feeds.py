@@ -19,6 +19,7 @@ from integration.wiring import stores
 from integration.wiring.fhir_servers import SOURCES, build_fhir_server
 from integration.wiring.stores import Store
 from integration.wiring.submissions import build_submissions
+from integration.wiring.subscribing import build_subscribing
 from integration.wiring.terms import channel_of, responsible
 from mappers.fhir.source_identities import Place
 
@@ -71,13 +72,19 @@ def build_feeds(settings: Settings, store: Store) -> Feeds:
         withdraw=resources.withdraw,
         clock=stores.now,
     )
+    ticks: dict[str, Callable[[], float]] = {
+        f"catch-up-{name}": each.tick for name, each in catch_ups.items()
+    }
+    for name, source in sources.items():
+        watching = build_subscribing(settings, store, name, source=source, catch_up=catch_ups[name].look)
+        ticks[f"subscription-{name}"] = watching.tick
     return Feeds(
         stories={
             NOTIFICATION: notifications.process,
             RESOURCE: resources.process,
             SUBMISSION: build_submissions(settings, store).process,
         },
-        ticks={f"catch-up-{name}": each.tick for name, each in catch_ups.items()},
+        ticks=ticks,
     )
 
 

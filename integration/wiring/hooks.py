@@ -51,10 +51,10 @@ def _guard(name: str, settings: HookSettings) -> Guard:
         case "local":
             return ThisMachine()
         case "header":
-            return SecretHeader((settings.header or "Authorization").lower(), _secrets(name, settings))
+            return SecretHeader((settings.header or "Authorization").lower(), secrets_of(name, settings))
         case "hmac":
             return Signature(
-                secrets=_secrets(name, settings),
+                secrets=secrets_of(name, settings),
                 clock=stores.now,
                 header=(settings.header or "X-Signature").lower(),
                 algorithm=settings.algorithm,
@@ -87,7 +87,12 @@ def _id_token(settings: HookSettings) -> Guard:
     )
 
 
-def _secrets(name: str, settings: HookSettings) -> tuple[bytes, ...]:
+def secrets_of(name: str, settings: HookSettings) -> tuple[bytes, ...]:
+    """The secrets of a hook, the first of which we tell a server that we subscribe at.
+
+    Raises:
+        SettingsInvalid: the file cannot be read, or holds none.
+    """
     if settings.secrets_file is None:
         assert settings.secret is not None
         return (settings.secret.get_secret_value().encode(),)

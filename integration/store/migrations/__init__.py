@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, inspect
 
 #: The newest script in `versions`.
-HEAD = "0008"
+HEAD = "0010"
 
 
 def installed(connection: Connection) -> str | None:
