@@ -193,7 +193,7 @@ class Audit:
         while True:
             with self.database.read() as connection:
                 rows = _page(connection, after)
-            yield from map(_record, rows)
+            yield from map(record_of, rows)
             if len(rows) < _CHUNK:
                 return
             after = rows[-1].seq
@@ -202,7 +202,7 @@ class Audit:
         """All records about one message, oldest first."""
         with self.database.read() as connection:
             sql = _TRAIL.replace("?", places(1, connection))
-            return tuple(map(_record, connection.exec_driver_sql(sql, (message_id, message_id))))
+            return tuple(map(record_of, connection.exec_driver_sql(sql, (message_id, message_id))))
 
     def export(self, *, software: Software, after: int = 0) -> Iterator[dict[str, Any]]:
         """The records after this sequence number as FHIR R4 AuditEvents."""
@@ -269,7 +269,8 @@ def _page(connection: Connection, after: int) -> Sequence[Row[Any]]:
     return connection.exec_driver_sql(sql, (after,)).all()
 
 
-def _record(row: Row[Any]) -> AuditRecord:
+def record_of(row: Row[Any]) -> AuditRecord:
+    """A row of the chain as what it says."""
     details = {
         key: tuple(value) if isinstance(value, list) else value for key, value in loads(row.details).items()
     }

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from integration.store.search_parameters import PARAMETERS, Kind, Parameter
+from integration.web import fhir_trail
+from integration.web.fhir_audit import AUDIT_EVENT
 from mappers.domain.attribution import Software
 from mappers.fhir.submission import SINGLE
 
@@ -45,7 +47,9 @@ def write(*, software: Software, base: str, started: datetime) -> dict[str, Any]
                     "cors": False,
                     "description": "Bearer tokens where configured; without them, this machine alone.",
                 },
-                "resource": [_resource(kind) for kind in sorted(PARAMETERS)],
+                "resource": sorted(
+                    [*map(_resource, PARAMETERS), _audit_event()], key=lambda each: str(each["type"])
+                ),
                 "interaction": [{"code": "transaction"}, {"code": "batch"}],
             }
         ],
@@ -79,6 +83,21 @@ def _resource(kind: str) -> dict[str, Any]:
         "searchParam": everywhere + [_parameter(parameter) for parameter in parameters],
     }
     return {name: value for name, value in described.items() if value != []}
+
+
+def _audit_event() -> dict[str, Any]:
+    """The audit trail, which is no resource of the result store."""
+    return {
+        "type": AUDIT_EVENT,
+        "interaction": [{"code": code} for code in _INTERACTIONS],
+        "versioning": "versioned",
+        "readHistory": True,
+        "updateCreate": False,
+        "conditionalCreate": False,
+        "conditionalUpdate": False,
+        "conditionalDelete": "not-supported",
+        "searchParam": [{"name": name, "type": kind} for name, kind in fhir_trail.PARAMETERS.items()],
+    }
 
 
 def _parameter(parameter: Parameter) -> dict[str, str]:

@@ -16,7 +16,8 @@ from integration.store.result_records import Page, StoredResource
 from integration.store.search_parameters import PARAMETERS
 from integration.store.search_query import LARGEST_COUNT, Search
 from integration.web import capability, fhir_answers
-from integration.web.fhir_audit import Disclosures
+from integration.web.fhir_audit import AUDIT_EVENT, Disclosures
+from integration.web.fhir_trail import Trail
 from integration.web.negotiation import FHIR_JSON, wants_fhir_json
 from integration.web.services import Services
 from mappers.fhir import r4
@@ -56,6 +57,7 @@ class _Face:
         self._services = services
         self._base = services.fhir_base
         self._disclosures = Disclosures(services.database, services.clock)
+        self._trail = Trail(services, self._disclosures)
         self._capabilities = fhir_answers.encode(
             capability.write(software=services.software, base=self._base, started=services.clock())
         )
@@ -76,8 +78,7 @@ class _Face:
 
     def _one(self, kind: str, resource_id: str, version: int | None) -> Response:
         _check_address(kind, resource_id)
-        with self._services.database.read() as connection:
-            stored = self._services.results.read(connection, kind, resource_id, version)
+        stored = self._stored(kind, resource_id, version)
         interaction = "read" if version is None else "vread"
         self._disclosures.read([stored], actor=g.actor, request_id=g.request_id, interaction=interaction)
         if stored.deleted:
@@ -88,15 +89,26 @@ class _Face:
             return _as_itself(stored)
         return fhir_answers.resource(stored)
 
+    def _stored(self, kind: str, resource_id: str, version: int | None) -> StoredResource:
+        if kind == AUDIT_EVENT:
+            if version not in {None, 1}:
+                abort(HTTPStatus.NOT_FOUND)
+            return self._trail.read(resource_id)
+        with self._services.database.read() as connection:
+            return self._services.results.read(connection, kind, resource_id, version)
+
     def history(self, kind: str, resource_id: str) -> Response:
         """GET /fhir/{type}/{id}/_history, newest first, by `_count`."""
         _check_address(kind, resource_id)
         count = _number("_count", _HISTORY_COUNT, LARGEST_COUNT)
         before = _number("_cursor", 0, 10**9) or None
-        with self._services.database.read() as connection:
-            found = self._services.results.history(
-                connection, kind, resource_id, count=count + 1, before=before
-            )
+        if kind == AUDIT_EVENT:
+            found: tuple[StoredResource, ...] = (self._trail.read(resource_id),)
+        else:
+            with self._services.database.read() as connection:
+                found = self._services.results.history(
+                    connection, kind, resource_id, count=count + 1, before=before
+                )
         versions = found[:count]
         if versions:
             self._disclosures.read(versions, actor=g.actor, request_id=g.request_id, interaction="history")
@@ -119,6 +131,8 @@ class _Face:
 
     def _search(self, kind: str, pairs: list[tuple[str, str]]) -> Response:
         _check_address(kind)
+        if kind == AUDIT_EVENT:
+            return self._trail.search(pairs, strict=_wants_strict())
         mapped = search_reader.read(kind, pairs, base=self._base, strict=_wants_strict())
         if mapped.refused:
             return fhir_answers.refused(mapped.issues)
@@ -140,7 +154,7 @@ class _Face:
 
 
 def _check_address(kind: str, resource_id: str = "x") -> None:
-    if kind not in PARAMETERS or not _ID.fullmatch(resource_id):
+    if (kind not in PARAMETERS and kind != AUDIT_EVENT) or not _ID.fullmatch(resource_id):
         abort(HTTPStatus.NOT_FOUND)
 
 

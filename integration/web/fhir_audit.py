@@ -13,6 +13,7 @@ from integration.store.search_query import Search
 from mappers.domain.attribution import AuditEvent
 from mappers.domain.times import Moment
 
+AUDIT_EVENT = "AuditEvent"
 #: A reader waits no longer than this for the record of their reading.
 _PATIENCE_SECONDS = 30.0
 
@@ -42,7 +43,8 @@ class Disclosures:
             details["versions"] = tuple(str(version.version) for version in seen)
         else:
             of_one += f"/_history/{first.version}"
-        self._keep("result.read", actor, of_one, details)
+        kind = "audit.read" if first.type == AUDIT_EVENT else "result.read"
+        self._keep(kind, actor, of_one, details)
 
     def searched(
         self, search: Search, seen: Iterable[StoredResource], *, actor: str, request_id: str
@@ -59,6 +61,21 @@ class Disclosures:
             "type": search.kind,
         }
         self._keep("result.searched", actor, None, details)
+
+    def searched_trail(
+        self, parameters: Iterable[str], seen: Iterable[StoredResource], *, actor: str, request_id: str
+    ) -> None:
+        """Records of the trail itself that a search showed.
+
+        Raises:
+            StoreUnavailable: as `read`.
+        """
+        details: dict[str, str | tuple[str, ...]] = {
+            "parameters": tuple(sorted(set(parameters))),
+            "request_id": request_id,
+            "shown": tuple(each.id.partition("-")[0] for each in seen),
+        }
+        self._keep("audit.searched", actor, None, details)
 
     def _keep(
         self, kind: str, actor: str, resource: str | None, details: dict[str, str | tuple[str, ...]]

@@ -7,10 +7,10 @@ are used. Pure: knows the domain, not the chain.
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from mappers.domain.attribution import AuditEvent, Software
-from mappers.domain.identifiers import Identity
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _EVENT_TYPE = "http://terminology.hl7.org/CodeSystem/audit-event-type"
@@ -21,6 +21,10 @@ _LIFECYCLE = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 _INTERACTION = "http://hl7.org/fhir/restful-interaction"
 
 Coding = dict[str, str]
+
+#: Enough of a SHA-256 that no two records share it, and an id fits.
+_HASH_DIGITS = 32
+_NAME = re.compile(rf"([1-9][0-9]{{0,17}})-[0-9a-f]{{{_HASH_DIGITS}}}")
 
 
 class _Shape(NamedTuple):
@@ -59,10 +63,25 @@ _SHAPES = {
     "audit.checkpointed": _Shape(_LOG_USED, None, "E"),
     "audit.verified": _Shape(_LOG_USED, None, "R"),
     "audit.exported": _Shape(_LOG_USED, None, "R"),
+    "audit.read": _Shape(_LOG_USED, _coding(_INTERACTION, "read", "read"), "R"),
+    "audit.searched": _Shape(_LOG_USED, _coding(_INTERACTION, "search", "search"), "E"),
+    "hook.refused": _Shape(_ALERT, None, "E"),
+    "submission.refused": _Shape(_ALERT, None, "E"),
     "role.started": _Shape(_ACTIVITY, _coding(_DCM, "110120", "Application Start"), "E"),
     "role.stopped": _Shape(_ACTIVITY, _coding(_DCM, "110121", "Application Stop"), "E"),
 }
 _OTHER = _Shape(_ACTIVITY, None, "E")
+
+
+def name_of(seq: int, record_hash: str) -> str:
+    """The id of an AuditEvent: its place in the chain, by which it is found, and which record stands there."""
+    return f"{seq}-{record_hash[:_HASH_DIGITS]}"
+
+
+def sequence_of(name: str) -> int | None:
+    """The place in the chain that an id names; None where it is no id of ours."""
+    match = _NAME.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def write(event: AuditEvent, *, seq: int, record_hash: str, software: Software) -> dict[str, Any]:
@@ -77,7 +96,7 @@ def write(event: AuditEvent, *, seq: int, record_hash: str, software: Software) 
     shape = _SHAPES.get(event.kind, _OTHER)
     resource: dict[str, Any] = {
         "resourceType": "AuditEvent",
-        "id": Identity("AuditEvent", (record_hash,)).id,
+        "id": name_of(seq, record_hash),
         "type": shape.type,
         "action": shape.action,
         "recorded": event.at.text,
