@@ -83,8 +83,6 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _references(self) -> Settings:
-        if self.web.submission_channel not in self.channels:
-            raise ValueError("web.submission_channel names no channel")
         for name, listener in self.mllp.items():
             if listener.channel not in self.channels:
                 raise ValueError(f"mllp.{name}.channel names no channel; add [channels.{listener.channel}]")
@@ -112,6 +110,13 @@ class Settings(BaseSettings):
                     f"models.{name}.model is a demonstration checkpoint and no medical model: "
                     "it loads only with demo = true, where nothing is for patients"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _submissions(self) -> Settings:
+        name = self.web.submission_channel
+        if name not in self.channels:
+            raise ValueError(f"web.submission_channel names no channel; add [channels.{name}]")
         return self
 
     @model_validator(mode="after")

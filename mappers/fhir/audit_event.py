@@ -74,7 +74,7 @@ _OTHER = _Shape(_ACTIVITY, None, "E")
 
 
 def name_of(seq: int, record_hash: str) -> str:
-    """The id of an AuditEvent: its place in the chain, by which it is found, and which record stands there."""
+    """The id of an AuditEvent: its place in the chain, by which it is found, and the record there."""
     return f"{seq}-{record_hash[:_HASH_DIGITS]}"
 
 
