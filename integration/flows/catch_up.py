@@ -2,8 +2,8 @@
 
 `_lastUpdated=ge…` with an overlap, all pages, for each type that is read; what is known changes nothing. It
 runs at start and on a timer, so that gaps in event numbers, missed heartbeats and servers without events need
-nothing of their own, and at once where a notification does not say what changed. Servers without
-notifications are polled by it alone.
+nothing of their own, and at once where a notification does not say what changed. A server that notifies
+nobody is polled by a second look, with kinds, pace and cursor of its own (`channels.*.fhir.poll`).
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class CatchUp:
         overlap: how far before the last look the next one begins: clocks differ, and indices lag. The first
             look of a channel begins so far before its start.
         pause_s: between two looks on the timer.
+        cursor: under which it is remembered how far this look came; "" is the channel's name.
+        since: where the first look begins; None: at its start, less the overlap.
         clock: aware now.
     """
 
@@ -44,6 +46,12 @@ class CatchUp:
     clock: Callable[[], datetime]
     overlap: timedelta = timedelta(minutes=10)
     pause_s: float = 300.0
+    cursor: str = ""
+    since: datetime | None = None
+
+    @property
+    def _name(self) -> str:
+        return self.cursor or self.channel
 
     def tick(self) -> float:
         """Look, and say when to look again; a server that does not answer is looked at then.
@@ -66,7 +74,7 @@ class CatchUp:
         """
         began = self.clock()
         with self.database.read() as connection:
-            since = catch_ups.seen_until(connection, self.channel) or began
+            since = catch_ups.seen_until(connection, self._name) or self.since or began
         # RFC 3339 with Z: a plus sign in a query is a blank to some servers.
         text = f"{(since - self.overlap).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         params = (("_lastUpdated", f"ge{text}"), ("_count", _COUNT))
@@ -75,7 +83,7 @@ class CatchUp:
             for found in self.source.search(kind, params):
                 if found.kind == kind:
                     new += not self.door.keep(found, channel=self.channel).duplicate
-        self.database.write(lambda connection: catch_ups.move(connection, self.channel, began)).result()
+        self.database.write(lambda connection: catch_ups.move(connection, self._name, began)).result()
         if new:
             _LOG.info("catch_up.found", channel=self.channel, count=new)
         return new

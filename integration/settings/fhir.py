@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -101,6 +102,23 @@ class SubscriptionSettings(Section):
     )
 
 
+class PollSettings(Section):
+    """Looking for what is new at a server that tells nobody."""
+
+    seconds: float | None = Field(
+        default=None,
+        gt=0,
+        description="Pause between two looks; without it the server is only caught up with.",
+    )
+    kinds: tuple[Literal["DocumentReference", "ImagingStudy", "Media"], ...] = Field(
+        default=("DocumentReference", "ImagingStudy", "Media"), description="Resource types to look for."
+    )
+    since: date | None = Field(
+        default=None,
+        description="Day (UTC) from which on to take what the server has; else from the first start on.",
+    )
+
+
 class FhirServerSettings(Section):
     """A FHIR R4 server."""
 
@@ -117,6 +135,9 @@ class FhirServerSettings(Section):
     )
     subscription: SubscriptionSettings = Field(
         default=SubscriptionSettings(), description="How `wardwire subscribe` subscribes there."
+    )
+    poll: PollSettings = Field(
+        default=PollSettings(), description="Polling, for a server that tells nobody of what is new."
     )
     catch_up_seconds: float = Field(
         default=300.0,

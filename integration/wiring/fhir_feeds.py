@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
 
 from integration.clients.fhir import FhirServer
 from integration.flows.catch_up import CatchUp
@@ -44,22 +45,8 @@ def build_feeds(settings: Settings, store: Store) -> Feeds:
         SettingsInvalid: a file that the settings of a server name cannot be used.
     """
     door = FhirDoor(store.inbox, clock=stores.now, new_id=lambda: uuid.uuid4().hex)
-    sources: dict[str, FhirServer] = {}
-    catch_ups: dict[str, CatchUp] = {}
-    for name, channel in settings.channels.items():
-        source = build_fhir_server(f"channels.{name}.fhir", channel.fhir)
-        if source is None:
-            continue
-        sources[name] = source
-        catch_ups[name] = CatchUp(
-            channel=name,
-            source=source,
-            kinds=SOURCES,
-            door=door,
-            database=store.database,
-            clock=stores.now,
-            pause_s=channel.fhir.catch_up_seconds,
-        )
+    sources = _sources(settings)
+    catch_ups = {name: _catch_up(settings, store, door, name, source) for name, source in sources.items()}
     resources = ResourceFlow(
         store.database, build_copies(settings, store), build_copiers(settings, sources), stores.now
     )
@@ -72,9 +59,11 @@ def build_feeds(settings: Settings, store: Store) -> Feeds:
         withdraw=resources.withdraw,
         clock=stores.now,
     )
+    polls = _polls(settings, catch_ups)
     ticks: dict[str, Callable[[], float]] = {
         f"catch-up-{name}": each.tick for name, each in catch_ups.items()
     }
+    ticks |= {f"poll-{name}": each.tick for name, each in polls.items()}
     for name, source in sources.items():
         watching = build_subscribing(settings, store, name, source=source, catch_up=catch_ups[name].look)
         ticks[f"subscription-{name}"] = watching.tick
@@ -86,6 +75,39 @@ def build_feeds(settings: Settings, store: Store) -> Feeds:
         },
         ticks=ticks,
     )
+
+
+def _sources(settings: Settings) -> dict[str, FhirServer]:
+    built = {
+        name: build_fhir_server(f"channels.{name}.fhir", each.fhir)
+        for name, each in settings.channels.items()
+    }
+    return {name: source for name, source in built.items() if source is not None}
+
+
+def _catch_up(settings: Settings, store: Store, door: FhirDoor, name: str, source: FhirServer) -> CatchUp:
+    return CatchUp(
+        channel=name,
+        source=source,
+        kinds=SOURCES,
+        door=door,
+        database=store.database,
+        clock=stores.now,
+        pause_s=settings.channels[name].fhir.catch_up_seconds,
+    )
+
+
+def _polls(settings: Settings, catch_ups: Mapping[str, CatchUp]) -> dict[str, CatchUp]:
+    """What polls servers that tell nobody: looks of their own kinds and pace, each with its own cursor."""
+    polls: dict[str, CatchUp] = {}
+    for name, each in catch_ups.items():
+        poll = settings.channels[name].fhir.poll
+        if poll.seconds is not None:
+            since = datetime.combine(poll.since, time(), UTC) if poll.since else None
+            polls[name] = replace(
+                each, kinds=poll.kinds, cursor=f"{name} poll", since=since, pause_s=poll.seconds
+            )
+    return polls
 
 
 def build_copiers(settings: Settings, sources: Mapping[str, FhirServer]) -> dict[str, Copier]:

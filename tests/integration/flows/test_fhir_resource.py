@@ -307,3 +307,29 @@ def test_images_are_copied_with_patient_and_order(feed):
     assert Identity("ImagingStudy", ("urn:dicom:uid", "1.2.840.99.1")).id == copy["id"]
     assert f"ServiceRequest/{feed.only('ServiceRequest')['id']}" == copy["basedOn"][0]["reference"]
     assert f"{BASE}/CarePlan/c1" == copy["basedOn"][1]["identifier"]["value"]
+
+
+def test_a_server_that_tells_nobody_is_polled(feed):
+    """Its own kinds, pace and cursor, from the day that is set; after a restart it goes on where it was."""
+    from datetime import UTC, datetime
+
+    from integration.settings import Settings
+    from integration.wiring import fhir_feeds
+
+    fhir = {"base": BASE, "poll": {"seconds": 7, "kinds": ["DocumentReference"], "since": "2026-01-02"}}
+    settings = Settings(store={"url": feed.settings.store.url}, channels={"ehr": {"fhir": fhir}})
+
+    def restarted():
+        return fhir_feeds._polls(settings, {"ehr": feed.catch_up})["ehr"]
+
+    feed.server.has(document())
+    assert 7.0 == restarted().tick()
+    feed.work()
+    assert ["preliminary"] == statuses(feed, "DiagnosticReport")
+    asked = [each for each in feed.server.asked if "?" in each]
+    assert ["DocumentReference?_lastUpdated=ge2026-01-01T23:50:00Z&_count=100"] == asked
+
+    assert 7.0 == restarted().tick()
+    again = [each for each in feed.server.asked if "?" in each][-1]
+    assert f"ge{datetime.now(UTC):%Y-%m-%d}" in again or "ge2026-01-01" not in again
+    assert 1 == len(feed.messages())
