@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from mappers.domain.documents import Document, DocumentLink
 from mappers.domain.extraction import ExtractedReport
+from mappers.domain.findings import JudgedReport
 
 T = TypeVar("T", bound="str | int | bool | None")
 
@@ -247,6 +248,33 @@ class DocumentReader(Protocol):
         Raises:
             InferenceError: it cannot be read, or not now.
         """
+
+
+class TextReader(Protocol):
+    """Lists the findings that a written report states: the task of inference, and its model."""
+
+    @property
+    def task(self) -> str:
+        """Id and version of the task, "report_text@1"."""
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is configured for it."""
+
+    def read(self, text: str, *, reference: str, sha256: str) -> JudgedReport:
+        """The findings of a text, each with its words.
+
+        Args:
+            text: as it was sent.
+            reference: of the resource that holds it.
+            sha256: hex digest of the bytes that hold it.
+
+        Raises:
+            InferenceError: it cannot be read, or not now.
+        """
+
+    def unread(self, text: str, reason: str, *, reference: str, sha256: str) -> JudgedReport:
+        """A report that says why the text was not read."""
 
 
 class DocumentFetcher(Protocol):

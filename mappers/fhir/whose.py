@@ -32,6 +32,16 @@ def of(message: LabReport, document: ClinicalDocument) -> Whose:
     return Whose(patient=subject, encounter=visit, orders=tuple(dict.fromkeys(orders)))
 
 
+def of_report(message: LabReport, report: Report) -> Whose:
+    """The patient, the visit, and the order of a report."""
+    person = message.patient
+    return Whose(
+        patient=patient.identity_of(person, message.source.sha256).reference if person else None,
+        encounter=message.visit.identity.reference if message.visit else None,
+        orders=(report.order.identity.reference,) if report.order else (),
+    )
+
+
 def section(message: LabReport, document: ClinicalDocument) -> str:
     """Table 0074 code of the report that a document belongs to, else LOINC of its type; "" when unknown."""
     codes = [
