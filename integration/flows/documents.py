@@ -25,7 +25,7 @@ from integration.errors import DocumentRefused, DocumentUnreachable
 from integration.flows.convert import reports_of
 from integration.flows.door import Terms
 from integration.flows.filing_drafts import Filed
-from integration.flows.ports import DocumentFetcher, DocumentReader
+from integration.flows.readers import DocumentFetcher, DocumentReader
 from integration.store.ids import utc_text
 from integration.store.records import StoredMessage
 from mappers.domain import drafting, page_checks

@@ -24,7 +24,7 @@ from integration.flows.convert import reports_of
 from integration.flows.documents import Case
 from integration.flows.door import Terms
 from integration.flows.filing_drafts import FiledSource
-from integration.flows.ports import TextReader
+from integration.flows.readers import TextReader
 from integration.flows.reading import Fileable, Story
 from integration.store.ids import utc_text
 from integration.store.records import StoredMessage

@@ -94,7 +94,7 @@ def _local(settings: ModelSettings) -> LocalGenerator:
 
 
 class LabReader:
-    """Reads laboratory reports (`flows.ports.DocumentReader`)."""
+    """Reads laboratory reports (`flows.readers.DocumentReader`)."""
 
     def __init__(self, settings: Settings, *, memo: RunMemo, clock: Callable[[], datetime]) -> None:
         self._terms = {
@@ -128,7 +128,7 @@ class LabReader:
         return task_for(Evidence(media_type=document.media_type, report=section)) == LAB_REPORT
 
     def read(self, document: Document, *, channel: str, with_model: bool) -> ExtractedReport:
-        """All results of a document (`flows.ports.DocumentReader.read`)."""
+        """All results of a document (`flows.readers.DocumentReader.read`)."""
         help_ = self._help if with_model else None
         return lab_report.read(document, terms=self._terms[channel], help_=help_, limits=self._limits)
 
