@@ -43,6 +43,11 @@ class Conversion:
     reports: tuple[LabReport, ...] = field(default=(), repr=False)
 
     @property
+    def has_narratives(self) -> bool:
+        """Whether a report of it is all text."""
+        return any(report.narrative for each in self.reports for report in each.reports)
+
+    @property
     def refused(self) -> bool:
         """Whether nothing was written."""
         return self.written is None

@@ -54,6 +54,7 @@ class LabReportFlow:
         max_attempts: attempts at one message before it is parked.
         extracting: channels whose documents are to be read, by a workflow of its own that nothing here
             waits for (`flows.reading`).
+        reading_texts: the same for reports that are all text.
         sending: what leaves with the results, in their commit; None sends nothing.
         others: stories of messages of other kinds, by their trigger; each ends its message itself.
     """
@@ -68,6 +69,7 @@ class LabReportFlow:
     metrics: telemetry.Metrics | None = None
     max_attempts: int = 8
     extracting: frozenset[str] = frozenset()
+    reading_texts: frozenset[str] = frozenset()
     sending: Sending | None = None
     others: Mapping[str, Callable[[StoredMessage], None]] = field(default_factory=dict)
 
@@ -135,7 +137,7 @@ class LabReportFlow:
                 connection=connection, results=self.results, message_id=message.id, now=now, actor=ACTOR
             )
             outcomes = scribe.write(conversion.written.entries)
-            if conversion.has_documents and message.channel in self.extracting:
+            if self._is_to_be_read(conversion, message.channel):
                 extractions.want(connection, message)
             if self.sending:
                 self.sending.add(connection, message, parcels, outcomes=outcomes, now=now)
@@ -148,6 +150,10 @@ class LabReportFlow:
         fatal = tuple(issue for issue in conversion.issues if issue.severity is Severity.FATAL)
         messages.move(connection, message.id, state, Act(utc_text(now), ACTOR, reason, fatal))
         return outcomes
+
+    def _is_to_be_read(self, conversion: Conversion, channel: str) -> bool:
+        documents = conversion.has_documents and channel in self.extracting
+        return documents or (conversion.has_narratives and channel in self.reading_texts)
 
     def _give_up(self, message: StoredMessage, error: Exception) -> Later | None:
         known = isinstance(error, WardwireError)
