@@ -251,7 +251,6 @@ class ChannelSettings(Section):
     extract_documents: bool = Field(
         default=True, description="Read laboratory results off documents (PDF, pictures) as drafts."
     )
-<<<<<<< HEAD
     recordings: Literal["detect", "conversations"] = Field(
         default="detect",
         description="detect: tell dictations from conversations by rule. conversations: all are. A "
@@ -260,11 +259,9 @@ class ChannelSettings(Section):
     arrange_conversations: bool = Field(
         default=False,
         description="Arrange conversations as reports, too: the recogniser was not trained on them.",
-=======
     read_narratives: bool = Field(
         default=True,
         description="List the findings of reports that are all text, as drafts, where a model is configured.",
->>>>>>> bbd0a5a (A final report's findings are listed beside it: preliminary ones wait, corrections replace the list)
     )
     document_hosts: tuple[str, ...] = Field(
         default=(),
