@@ -259,6 +259,7 @@ class ChannelSettings(Section):
     arrange_conversations: bool = Field(
         default=False,
         description="Arrange conversations as reports, too: the recogniser was not trained on them.",
+    )
     read_narratives: bool = Field(
         default=True,
         description="List the findings of reports that are all text, as drafts, where a model is configured.",
