@@ -10,6 +10,7 @@ WardwireError
 ├── StoreUnavailable       the database or the blob folder does not take writes
 ├── NotFound               nothing is stored under that id
 ├── Conflict               what is stored contradicts what is written; a human decides
+├── EarlierMissing         a message changes what nobody sent before
 ├── DocumentRefused        a document that a message points to may not be fetched, or is none
 ├── DocumentUnreachable    the server of such a document does not answer now
 ├── AuditBroken            the audit chain does not verify
@@ -48,6 +49,10 @@ class NotFound(WardwireError):
 
 class Conflict(WardwireError):
     """What is stored contradicts what is to be written; a human decides."""
+
+
+class EarlierMissing(WardwireError):
+    """A message changes a result or an order that no message has sent before; a human decides."""
 
 
 class DocumentRefused(WardwireError):

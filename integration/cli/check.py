@@ -49,7 +49,8 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
 def check(config: Path | None, *, as_json: bool, example: bool) -> None:
     """Look at settings, keys, database, channels, FHIR servers, clock and disk: what is wrong, what to do.
 
-    Changes nothing but what a first start makes anyway (folder, key file). Exit code 1 if anything is wrong.
+    Changes nothing but what a first start makes anyway (folder, key file). Exit code 1 if anything is wrong;
+    a warning is not.
 
     \b
     Example:
@@ -62,11 +63,15 @@ def check(config: Path | None, *, as_json: bool, example: bool) -> None:
     settings = configuration.load(config)
     checks = (*run(tuple(_probes(settings))), *_fhir_servers(settings), *_subscriptions(settings))
     if as_json:
-        told = [{"name": each.name, "passed": each.passed, "reason": each.reason} for each in checks]
+        told = [
+            {"name": each.name, "passed": each.passed, "warned": each.warned, "reason": each.reason}
+            for each in checks
+        ]
         click.echo(json.dumps({"passed": all(each.passed for each in checks), "checks": told}))
     else:
         for each in checks:
             mark = click.style("ok   ", fg="green") if each.passed else click.style("wrong", fg="red")
+            mark = click.style("warn ", fg="yellow") if each.passed and each.warned else mark
             click.echo(f"{mark} {each.name:<14} {each.reason}")
     if not all(each.passed for each in checks):
         sys.exit(1)
@@ -185,5 +190,10 @@ def _folder(name: str, path: Path) -> Callable[[], Check]:
 
 
 def _channel(name: str, *, zone: str | None) -> Callable[[], Check]:
-    reason = f"times without offset are {zone}" if zone else "no time_zone: times without offset become dates"
-    return lambda: Check(f"channel {name}", passed=True, reason=reason)
+    reason = (
+        f"times without offset are {zone}"
+        if zone
+        else "no time_zone: times without offset become dates, and OBR-22 is not written; "
+        f'set channels.{name}.time_zone, for example "Europe/Rome"'
+    )
+    return lambda: Check(f"channel {name}", passed=True, reason=reason, warned=zone is None)

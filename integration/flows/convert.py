@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from mappers.domain.attribution import Software
 from mappers.domain.channels import Channel
@@ -20,6 +20,15 @@ from mappers.fhir import merging, result_bundle
 from mappers.fhir.result_bundle import Entry, WrittenBundle
 from mappers.hl7v2 import messages, tokens
 from mappers.hl7v2.segments import msh
+
+#: (segment, element that FHIR could not carry) -> the field that it was read from.
+_FIELDS: Final = {
+    ("OBR", "issued"): "OBR-22", ("OBR", "effective"): "OBR-8", ("OBR", "collected"): "OBR-8",
+    ("OBR", "quantity"): "OBR-9", ("OBR", "requester"): "OBR-16", ("ORC", "requester"): "ORC-12",
+    ("OBX", "value"): "OBX-5", ("OBX", "quantity"): "OBX-7", ("OBX", "effective"): "OBX-14",
+    ("TXA", "date"): "TXA-6", ("PID", "birthDate"): "PID-7", ("PV1", "period"): "PV1-45",
+    ("SPM", "collected"): "SPM-17", ("SPM", "quantity"): "SPM-12", ("NK1", "period"): "NK1-9",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ def convert(
     return Conversion(
         source.control_id,
         whole,
-        reading.ledger.with_paths(whole.trace),
+        reading.ledger.with_paths(whole.trace).with_lost(map(_field_of, whole.lost)),
         (*issues, *found, *whole.issues),
         any(report.documents for report in reading.lab_reports),
         reading.lab_reports,
@@ -132,7 +141,16 @@ def _one_bundle(parts: list[WrittenBundle]) -> WrittenBundle:
         entries[key] = entry if before is None else _both(before, entry)
     ordered = sorted(entries.values(), key=lambda entry: entry.resource["resourceType"] == "Provenance")
     trace = tuple(dict.fromkeys(pair for part in parts for pair in part.trace))
-    return WrittenBundle(tuple(ordered), trace, tuple(issue for part in parts for issue in part.issues))
+    issues = tuple(issue for part in parts for issue in part.issues)
+    lost = tuple(dict.fromkeys(pair for part in parts for pair in part.lost))
+    return WrittenBundle(tuple(ordered), trace, issues, lost)
+
+
+def _field_of(lost: tuple[str, str]) -> tuple[str, str]:
+    """The field behind what a writer left out; where several may be, the segment and the element."""
+    label, element = lost
+    segment = label.partition("[")[0]
+    return label, _FIELDS.get((segment, element), f"{segment} ({element})")
 
 
 def _both(first: Entry, second: Entry) -> Entry:
@@ -140,7 +158,8 @@ def _both(first: Entry, second: Entry) -> Entry:
     if second.by_element and second.standing:
         resource, _ = merging.merge(first.resource, {}, second.resource, second.standing)
         aliases = tuple(dict.fromkeys((*first.aliases, *second.aliases)))
-        return replace(second, resource=resource, aliases=aliases)
+        deletes = tuple(dict.fromkeys((*first.deletes, *second.deletes)))
+        return replace(second, resource=resource, aliases=aliases, deletes=deletes)
     if second.resource["resourceType"] != "Provenance":
         return second
     targets = {each["reference"]: each for entry in (first, second) for each in entry.resource["target"]}

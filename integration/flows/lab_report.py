@@ -5,6 +5,7 @@
 | is read | its resources, ledger, audit record and deliveries in one commit; PROCESSED |
 | is of a type that no flow reads | PROCESSED, reason "kept-not-supported": kept, nothing written |
 | cannot be read | PARKED with its issues in the ledger, reason "unreadable" |
+| changes a result or order that nobody sent | PARKED, reason "earlier-missing" |
 | contradicts what is stored | PARKED, reason "conflict"; its ledger says with which resource |
 | meets a store that does not answer | FAILED, tried again later, in its place before its successors |
 | fails in a way that nobody foresaw | PARKED, reason "unexpected" |

@@ -20,6 +20,7 @@ VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
         errors.DestinationRefused: Attempt.PARK,
         errors.StoreUnavailable: Attempt.RETRY,
         errors.Conflict: Attempt.PARK,
+        errors.EarlierMissing: Attempt.PARK,
         errors.BlobCorrupt: Attempt.PARK,
         errors.NotFound: Attempt.PARK,
         errors.AuditBroken: Attempt.PARK,
@@ -57,6 +58,7 @@ def verdict(error: Exception) -> Attempt:
 _REASONS: Mapping[type[Exception], str] = MappingProxyType(
     {
         errors.Conflict: "conflict",
+        errors.EarlierMissing: "earlier-missing",
         errors.BlobCorrupt: "payload-corrupt",
         errors.SettingsInvalid: "channel-unknown",
         inference_errors.BackendMisconfigured: "model-misconfigured",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -45,7 +45,13 @@ class Scribe:
         facts = [entry for entry in entries if entry.resource["resourceType"] != "Provenance"]
         outcomes = self._put(facts)
         stale = {each.reference for each in outcomes if each.outcome not in _WRITTEN}
-        outcomes += self._put([target for entry in provenance if (target := _without(entry, stale))])
+        # What was named by a number is known by its id now.
+        known = {
+            f"{entry.resource['resourceType']}/{entry.resource['id']}": each.reference
+            for entry, each in zip(facts, outcomes, strict=True)
+            if entry.numbers
+        }
+        outcomes += self._put([target for entry in provenance if (target := _of(entry, known, stale))])
         for each in outcomes:
             if each.outcome in _TOLD:
                 self.tell(f"result.{each.outcome.value}", f"{each.reference}/_history/{each.version}")
@@ -61,7 +67,8 @@ class Scribe:
         return self.results.write(self.connection, entries, message_id=self.message_id, now=self.now)
 
 
-def _without(entry: Entry, stale: set[str]) -> Entry | None:
+def _of(entry: Entry, known: Mapping[str, str], stale: set[str]) -> Entry | None:
     """The Provenance without targets that were not written; None when none is left."""
-    targets = [target for target in entry.resource["target"] if target["reference"] not in stale]
+    references = (known.get(each["reference"], each["reference"]) for each in entry.resource["target"])
+    targets = [{"reference": each} for each in dict.fromkeys(references) if each not in stale]
     return replace(entry, resource={**entry.resource, "target": targets}) if targets else None

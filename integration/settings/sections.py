@@ -231,6 +231,11 @@ class ChannelSettings(Section):
     text_numbers: bool = Field(
         default=False, description="Read ST results that are numbers and have a unit as quantities."
     )
+    result_mode: Literal["cumulative", "snapshot"] = Field(
+        default="cumulative",
+        description="cumulative: a report keeps the results that a later message on it leaves out; only "
+        "OBX-11 D or W takes one away. snapshot: each message on a report tells of all its results.",
+    )
     processing_ids: tuple[Literal["P", "T", "D"], ...] = Field(
         default=("P", "T", "D"),
         description="MSH-11 values to accept; others get AR. Results of T and D are labelled HTEST.",

@@ -23,6 +23,7 @@ from integration.store.result_records import ResultEntry
 from integration.store.result_tables import LINKS, VERSIONS
 from integration.store.search_values import timestamp
 from mappers.domain.standing import Standing
+from mappers.fhir.accruing import Member
 
 #: Only these have links.
 _LINKED: Final = frozenset({"Patient", "ServiceRequest"})
@@ -42,6 +43,25 @@ class Settled:
     once: bool
     by_element: bool
     aliases: tuple[str, ...] = ()
+    members: tuple[Member, ...] | None = None
+    promotes: bool = False
+    numbers: tuple[Mapping[str, Any], ...] = ()
+    deletes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entry: ResultEntry, resource: Mapping[str, Any]) -> Settled:
+        """An entry with its resource said otherwise."""
+        return cls(
+            resource,
+            entry.standing,
+            entry.once,
+            entry.by_element,
+            entry.aliases,
+            entry.members,
+            entry.promotes,
+            entry.numbers,
+            entry.deletes,
+        )
 
 
 @dataclass(slots=True)
@@ -181,7 +201,7 @@ def _pointed(entry: ResultEntry, known: _Known) -> ResultEntry:
     kind = entry.resource["resourceType"]
     target = known.follow(f"{kind}/{entry.resource['id']}", _SAME).partition("/")[2]
     resource = {**_with_links(entry.resource, known, of_person=False), "id": target}
-    return Settled(resource, entry.standing, entry.once, entry.by_element, entry.aliases)
+    return Settled.of(entry, resource)
 
 
 def _with_links(node: Any, known: _Known, *, of_person: bool) -> Any:

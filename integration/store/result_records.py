@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from integration.store.search_query import Cursor
 from mappers.domain.results import Standing
+from mappers.fhir.accruing import Member
 
 
 class ResultEntry(Protocol):
@@ -33,6 +34,22 @@ class ResultEntry(Protocol):
     @property
     def aliases(self) -> tuple[str, ...]:
         """Ids by which other messages may call it (`links`)."""
+
+    @property
+    def members(self) -> tuple[Member, ...] | None:
+        """What a report says of its results, which accrue (`accruing`); None where they do not."""
+
+    @property
+    def promotes(self) -> bool:
+        """Whether it only gives what is stored another status."""
+
+    @property
+    def numbers(self) -> tuple[Mapping[str, Any], ...]:
+        """Identifiers by which what is stored is found, where its id is not known (`orders`)."""
+
+    @property
+    def deletes(self) -> tuple[str, ...]:
+        """Elements that it takes away (`merging`)."""
 
 
 class Outcome(StrEnum):

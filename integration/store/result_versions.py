@@ -11,13 +11,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, true, update
 
-from integration.errors import Conflict
+from integration.errors import Conflict, EarlierMissing
 from integration.store import links
 from integration.store.result_records import Outcome, ResultEntry
 from integration.store.result_tables import INDEX, VERSIONS
 from integration.store.search_values import index_rows, timestamp
 from mappers.domain.results import Standing
-from mappers.fhir import merging, r4
+from mappers.fhir import accruing, merging, r4
 
 _V = VERSIONS.c
 Key = tuple[str, str]
@@ -56,9 +56,10 @@ def decide(
     | nothing                         | any                       | CREATED   |
     | any                             | create-only               | EXISTS    |
     | deleted                         | any                       | UPDATED   |
+    | higher standing, same result    | report of lower standing  | STALE     |
     | same content                    | same content              | UNCHANGED |
     | with a subject                  | with another or none      | Conflict  |
-    | any                             | part of the whole         | UPDATED   |
+    | any                             | put together with it      | UPDATED   |
     | higher standing                 | lower standing            | STALE     |
     | any                             | any                       | UPDATED   |
     """
@@ -69,17 +70,21 @@ def decide(
     if row.deleted:
         return Outcome.UPDATED
     if same:
-        return Outcome.UNCHANGED
+        return Outcome.STALE if entry.members is not None and _ranks_lower(entry, row) else Outcome.UNCHANGED
     subject = subject_of(entry.resource)
     silent = entry.by_element and subject is None
     before = row.subject and moved.get(row.subject, row.subject)
     if before is not None and before != subject and not silent:
         raise Conflict(f"{row.type}/{row.id} belongs to another subject than the one to be written")
-    if entry.by_element:
+    if joins(entry):
         return Outcome.UPDATED
-    if entry.standing and row.standing and entry.standing < Standing.decode(row.standing):
-        return Outcome.STALE
-    return Outcome.UPDATED
+    return Outcome.STALE if _ranks_lower(entry, row) else Outcome.UPDATED
+
+
+def _ranks_lower(entry: ResultEntry, row: Row[*tuple[Any, ...]]) -> bool:
+    if entry.standing is None or row.standing is None:
+        return False
+    return entry.standing < accruing.head_of(row.standing)
 
 
 def moved_subjects(
@@ -97,20 +102,49 @@ def moved_subjects(
 def to_write(
     entry: ResultEntry, row: Row[*tuple[Any, ...]] | None, known: dict[str, Any] | None
 ) -> tuple[Mapping[str, Any], str | None]:
-    """The resource as it is to stand, and the standing to keep with it."""
+    """The resource as it is to stand, and the standing to keep with it.
+
+    Raises:
+        EarlierMissing: the entry gives a status to what was never written.
+    """
+    if entry.promotes:
+        return _promoted(entry, row, known)
+    said, held = dict(entry.resource), row.standing if row is not None else None
+    standing = entry.standing or Standing(0)
+    if entry.members is not None:
+        roll = accruing.decode(held, known) if known is not None else accruing.Roll()
+        report, roll = accruing.accrue(known or {}, roll, said, standing, entry.members)
+        return report, roll.encode()
     if not entry.by_element:
         return entry.resource, entry.standing.encode() if entry.standing else None
-    rights = merging.decode(row.standing, known) if row is not None and known is not None else {}
-    said = dict(entry.resource)
-    resource, rights = merging.merge(known or {}, rights, said, entry.standing or Standing(0))
+    rights = merging.decode(held, known) if known is not None else {}
+    resource, rights = merging.merge(known or {}, rights, said, standing, entry.deletes)
     return resource, merging.encode(rights)
+
+
+def _promoted(
+    entry: ResultEntry, row: Row[*tuple[Any, ...]] | None, known: dict[str, Any] | None
+) -> tuple[Mapping[str, Any], str | None]:
+    """What is stored, with the status that the entry gives it; one of no lower rank keeps its own."""
+    if row is None or known is None:
+        raise EarlierMissing("a result became final and no earlier version of it is stored")
+    held = Standing.decode(row.standing) if row.standing else Standing(0)
+    if entry.standing is None or not held.rank < entry.standing.rank:
+        return known, row.standing
+    changed = {name: entry.resource[name] for name in ("status", "issued", "meta") if name in entry.resource}
+    return {**known, **changed}, entry.standing.encode()
+
+
+def joins(entry: ResultEntry | None) -> bool:
+    """Whether what is written depends on what is stored."""
+    return entry is not None and (entry.by_element or entry.members is not None or entry.promotes)
 
 
 def is_raised(entry: ResultEntry, held: str | None, standing: str | None) -> bool:
     """Whether a message that says the same as the current version has more right to it."""
-    if entry.by_element or held is None or entry.standing is None:
+    if joins(entry) or held is None or entry.standing is None:
         return standing is not None and held != standing
-    return Standing.decode(held) < entry.standing
+    return accruing.head_of(held) < entry.standing
 
 
 def columns(key: Key, version: int, *, message_id: str | None, now: datetime) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, true
 
 from integration.errors import NotFound
-from integration.store import links, result_versions, search_includes, search_plan
+from integration.store import links, orders, result_versions, search_includes, search_plan
 from integration.store.keys import Keys
 from integration.store.result_records import (
     Outcome,
@@ -27,6 +27,7 @@ from integration.store.result_records import (
 from integration.store.result_tables import VERSIONS
 from integration.store.sealing import Sealer
 from integration.store.search_query import Cursor, Search
+from integration.store.search_values import LONGEST_VALUE
 from mappers.fhir import r4
 
 _V = VERSIONS.c
@@ -61,10 +62,16 @@ class Results:
             now: becomes meta.lastUpdated, cut to milliseconds; aware.
 
         Raises:
-            Conflict: a resource would change its subject, or two that exist are said to be one. Nothing may
-                be committed then.
+            Conflict: a resource would change its subject, or two that exist are said to be one.
+            EarlierMissing: what is to be changed was never written. Nothing may be committed then.
         """
-        settled = links.settle(connection, entries, message_id=message_id, now=now)
+        found = orders.resolve(
+            connection,
+            list(entries),
+            value_of=lambda value: value[:LONGEST_VALUE],
+            content_of=lambda row: r4.decode(self._open(row).content),
+        )
+        settled = links.settle(connection, found, message_id=message_id, now=now)
         outcomes: list[WriteOutcome] = []
         for run in result_versions.runs(settled):
             outcomes += self._write_run(connection, run, message_id=message_id, now=now)
@@ -120,9 +127,7 @@ class Results:
     ) -> dict[Key, dict[str, Any]]:
         """The current content of what entries are to be put together with."""
         wanted = [
-            row.seq
-            for key, row in stored.items()
-            if run[key] is not None and run[key].by_element and not row.deleted
+            row.seq for key, row in stored.items() if result_versions.joins(run[key]) and not row.deleted
         ]
         if not wanted:
             return {}

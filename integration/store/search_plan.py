@@ -84,6 +84,12 @@ def referring(include: Include, references: Sequence[str], *, limit: int) -> Sel
     return select(VERSIONS).where(_V.seq.in_(holders)).order_by(_V.seq).limit(limit)
 
 
+def holders_of(kind: str, parameter: str, values: Sequence[str]) -> Select[int]:
+    """Sequences of the current versions of a type that have any of these values."""
+    i = INDEX.c
+    return select(i.version_seq).where(i.type == kind, i.parameter == parameter, i.value.in_(values))
+
+
 def _named(include: Include, index: FromClause) -> ColumnElement[bool]:
     """The parameter, or all reference parameters of the source by name, which an index can seek."""
     if include.parameter != "*":

@@ -49,12 +49,14 @@ class Check:
         passed: whether it is as it should be.
         reason: what is wrong and what to do, or how it is; no patient data.
         required: without it this process cannot do its work; other failures leave it ready but degraded.
+        warned: it works, and something should be said of it.
     """
 
     name: str
     passed: bool
     reason: str
     required: bool = True
+    warned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

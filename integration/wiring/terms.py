@@ -24,6 +24,7 @@ def channel_of(name: str, settings: ChannelSettings) -> Channel:
         order_assigner=settings.order_assigner,
         unit_aliases=settings.unit_aliases,
         text_numbers=settings.text_numbers,
+        snapshots=settings.result_mode == "snapshot",
     )
 
 

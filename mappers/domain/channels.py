@@ -22,6 +22,7 @@ class Channel:
         order_assigner: scope of order numbers that carry no assigner of their own; else MSH-4, MSH-3.
         unit_aliases: reported unit -> UCUM, before the shipped alias table.
         text_numbers: read ST values that are numbers (or `<5`) with a unit as quantities.
+        snapshots: every report tells of all results that its order has; else of those that changed.
     """
 
     name: str
@@ -34,3 +35,4 @@ class Channel:
     order_assigner: str | None = None
     unit_aliases: Mapping[str, str] = field(default_factory=dict)
     text_numbers: bool = False
+    snapshots: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -22,7 +22,7 @@ class LedgerRow:
     Attributes:
         segment: label, "OBX[2]".
         paths: FHIR paths written from it, e.g. "Observation.valueQuantity".
-        unmapped: its valued fields that were not read, e.g. "OBX-13".
+        unmapped: its valued fields that were not read, or not written, e.g. "OBX-13".
     """
 
     segment: str
@@ -40,6 +40,18 @@ class Ledger:
     def count(self, disposition: Disposition) -> int:
         """How many segments met this end."""
         return sum(row.disposition is disposition for row in self.rows)
+
+    def with_lost(self, lost: Iterable[tuple[str, str]]) -> Ledger:
+        """The same ledger with fields that were read and not written, as (segment label, field) pairs."""
+        fields: dict[str, dict[str, None]] = {}
+        for label, name in lost:
+            fields.setdefault(label, {})[name] = None
+        return Ledger(
+            tuple(
+                replace(row, unmapped=tuple(dict.fromkeys((*row.unmapped, *fields.get(row.segment, ())))))
+                for row in self.rows
+            )
+        )
 
     def with_paths(self, written: Iterable[tuple[str, str]]) -> Ledger:
         """The same ledger with the FHIR paths that a writer reports as (segment label, path) pairs."""

@@ -38,6 +38,7 @@ class Order:
         replaces: orders that it takes the place of.
         supporting: what was observed or asked for its sake.
         specimens: what it is to be done on.
+        emptied: names of attributes that have no value any more (HL7 null).
         origins: labels of the segments it was read from, e.g. ("ORC[1]", "OBR[1]").
     """
 
@@ -66,4 +67,23 @@ class Order:
     replaces: tuple[Identity, ...] = field(default=())
     supporting: tuple[Identity, ...] = field(default=())
     specimens: tuple[Identity, ...] = field(default=())
+    emptied: tuple[str, ...] = field(default=())
     origins: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNotice:
+    """What becomes of an order that is named by its number and not by its test (ORC without OBR).
+
+    Attributes:
+        identity: of the number; no resource has it.
+        identifiers: the numbers, by any of which the order is found.
+        status: FHIR request-status.
+        status_reason: why it has its status (ORC-16).
+    """
+
+    identity: Identity
+    identifiers: tuple[Identifier, ...]
+    status: str
+    status_reason: Concept | None = None
+    origin: str = "ORC[1]"

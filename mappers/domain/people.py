@@ -64,6 +64,20 @@ class Practitioner:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """Whom to turn to beside the patient (NK1). `gender` is a FHIR code."""
+
+    name: PersonName | None = None
+    relationships: tuple[Concept, ...] = field(default=())
+    telecoms: tuple[ContactPoint, ...] = field(default=())
+    address: Address | None = None
+    gender: str | None = None
+    organization: Organization | None = None
+    period: Period | None = None
+    origin: str = "NK1[1]"
+
+
+@dataclass(frozen=True, slots=True)
 class Patient:
     """The subject (PID, PD1).
 
@@ -75,6 +89,7 @@ class Patient:
         replaces: who is this person too, and was written as another one (ADT^A40).
         caretakers: primary care practitioners and facilities.
         multiple_birth: birth order (PID-25) or the flag (PID-24).
+        emptied: names of attributes that have no value any more (HL7 null).
         origin: segment label, e.g. "PID[1]".
     """
 
@@ -96,12 +111,19 @@ class Patient:
     aliases: tuple[Identity, ...] = field(default=())
     replaces: tuple[Patient, ...] = field(default=())
     caretakers: tuple[Practitioner | Organization, ...] = field(default=())
+    contacts: tuple[Contact, ...] = field(default=())
+    emptied: tuple[str, ...] = field(default=())
     origin: str = "PID[1]"
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The encounter (PV1). `encounter_class` is a v3-ActCode or local v2-0004 coding."""
+    """The encounter (PV1).
+
+    Attributes:
+        encounter_class: a v3-ActCode or local v2-0004 coding.
+        emptied: names of attributes that have no value any more (HL7 null).
+    """
 
     identity: Identity
     encounter_class: Coding | None = None
@@ -114,4 +136,5 @@ class Visit:
     admitting: tuple[Practitioner, ...] = field(default=())
     location: str | None = None
     service: Concept | None = None
+    emptied: tuple[str, ...] = field(default=())
     origin: str = "PV1[1]"

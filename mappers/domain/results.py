@@ -9,14 +9,14 @@ from mappers.domain.attribution import MessageSource
 from mappers.domain.coding import Concept
 from mappers.domain.documents import ClinicalDocument
 from mappers.domain.identifiers import Identifier, Identity
-from mappers.domain.orders import Note, Order
+from mappers.domain.orders import Note, Order, OrderNotice
 from mappers.domain.people import Organization, Patient, Practitioner, Visit
 from mappers.domain.standing import Standing, standing
 from mappers.domain.times import Moment, Period, TimeOfDay
 
 __all__ = [
-    "LabReport", "Measurement", "Quantity", "Range", "Ratio", "ReferenceRange", "Report", "SampledData",
-    "Specimen", "Standing", "Value", "standing",
+    "Container", "LabReport", "Measurement", "Quantity", "Range", "Ratio", "ReferenceRange", "Report",
+    "SampledData", "Specimen", "Standing", "Value", "standing",
 ]  # fmt: skip
 
 _DECIMAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -89,8 +89,25 @@ class ReferenceRange:
 
 
 @dataclass(frozen=True, slots=True)
+class Container:
+    """What a specimen is in (SPM-27, SPM-6, SAC)."""
+
+    identifiers: tuple[Identifier, ...] = field(default=())
+    type: Concept | None = None
+    additive: Concept | None = None
+    origin: str = "SPM[1]"
+
+
+@dataclass(frozen=True, slots=True)
 class Specimen:
-    """A specimen (SPM, or OBR-15). `orders` are what it was taken for, where no report says so."""
+    """A specimen (SPM, or OBR-15).
+
+    Attributes:
+        orders: what it was taken for, where no report says so.
+        parents: numbers of the specimens that it was made from.
+        status: FHIR specimen-status.
+        containers: what it is in.
+    """
 
     identity: Identity
     identifiers: tuple[Identifier, ...] = field(default=())
@@ -104,6 +121,9 @@ class Specimen:
     quantity: Quantity | None = None
     notes: tuple[Note, ...] = field(default=())
     orders: tuple[Identity, ...] = field(default=())
+    parents: tuple[Identifier, ...] = field(default=())
+    status: str | None = None
+    containers: tuple[Container, ...] = field(default=())
     origin: str = "SPM[1]"
 
 
@@ -118,6 +138,7 @@ class Measurement:
         absent_reason: FHIR data-absent-reason code.
         components: all values of an OBX whose OBX-5 repeats; `value` is None then (FHIR obs-7).
         unit: the reported unit where the value cannot carry it: a text, or no value at all.
+        promotes: it says only that the result, sent before, has this status now (OBX-11 U).
         origins: labels of the OBX segments joined in it.
     """
 
@@ -144,6 +165,7 @@ class Measurement:
     notes: tuple[Note, ...] = field(default=())
     specimen: Identity | None = None
     sub_id: str | None = None
+    promotes: bool = False
     origins: tuple[str, ...] = field(default=())
 
 
@@ -155,6 +177,7 @@ class Report:
         status: FHIR diagnostic-report-status.
         narrative: the whole text of a report whose results are all text.
         conclusion: the impression, where a result is one.
+        complete: the message tells of every result that the order has; one it leaves out is gone.
     """
 
     identity: Identity
@@ -173,6 +196,7 @@ class Report:
     notes: tuple[Note, ...] = field(default=())
     narrative: str | None = None
     conclusion: str | None = None
+    complete: bool = False
     origins: tuple[str, ...] = field(default=())
 
 
@@ -184,6 +208,7 @@ class LabReport:
         loose: measurements that hang under no OBR.
         patient_notes: NTE after PID.
         orders: orders that are in themselves what the message says, not the background of a report.
+        notices: what is said of orders by their number alone.
         supporting: measurements that support an order (`Order.supporting`).
         specimens: specimens of orders, and those of nobody's report.
         documents: documents of any of these.
@@ -196,6 +221,7 @@ class LabReport:
     loose: tuple[Measurement, ...] = field(default=())
     patient_notes: tuple[Note, ...] = field(default=())
     orders: tuple[Order, ...] = field(default=())
+    notices: tuple[OrderNotice, ...] = field(default=())
     supporting: tuple[Measurement, ...] = field(default=())
     specimens: tuple[Specimen, ...] = field(default=())
     documents: tuple[ClinicalDocument, ...] = field(default=())

@@ -21,14 +21,16 @@ class Account:
         origin: label of the segment being written, where issues are located.
         trace: (segment label, FHIR path) pairs in the order of writing.
         issues: what was left out or said otherwise, and why.
+        lost: (segment label, element) pairs of facts that were left out; not said otherwise, left out.
     """
 
-    __slots__ = ("issues", "origin", "trace")
+    __slots__ = ("issues", "lost", "origin", "trace")
 
     def __init__(self) -> None:
         self.origin = ""
         self.trace: list[tuple[str, str]] = []
         self.issues: list[Issue] = []
+        self.lost: list[tuple[str, str]] = []
 
     def wrote(self, origin: str, path: str) -> None:
         """A fact of this segment stands at this path."""
@@ -42,6 +44,11 @@ class Account:
         kind = resource["resourceType"]
         paths = [f"{kind}.{name.removeprefix('_')}" for name in resource if name not in left_out]
         self.trace += [(origin, path) for origin in origins for path in paths]
+
+    def lose(self, code: IssueCode, text: str, *, element: str) -> None:
+        """Warn that something sent is left out: the ledger names it among what was not mapped."""
+        self.forgave(code, text)
+        self.lost.append((self.origin, element))
 
     def forgave(self, code: IssueCode, text: str) -> None:
         """Warn that something sent is said otherwise, or not at all, in FHIR."""

@@ -63,17 +63,18 @@ def timing(stem: str, value: Moment | Period | None, account: Account) -> Node:
     """`effective[x]`, `collected[x]`: the branch that the value needs, or nothing."""
     if isinstance(value, Moment):
         return {f"{stem}DateTime": value.text}
-    written = period(value, account)
+    written = period(value, account, element=stem)
     return {f"{stem}Period": written} if written else {}
 
 
-def instant(value: Moment | None, account: Account) -> str | None:
+def instant(value: Moment | None, account: Account, *, element: str = "issued") -> str | None:
     """The moment where R4 wants an `instant`; a mere date cannot stand there."""
     if value is None:
         return None
     if value.is_instant:
         return value.text
-    account.forgave(IssueCode.INCOMPLETE, "a time without zone or seconds is no instant: it is not written")
+    text = "a time without zone or seconds is no instant: it is not written"
+    account.lose(IssueCode.INCOMPLETE, text, element=element)
     return None
 
 

@@ -122,7 +122,7 @@ def identifiers(values: Iterable[Identifier], account: Account) -> list[Node]:
     return [node for index, node in enumerate(written) if node not in written[:index]]
 
 
-def period(value: Period | None, account: Account) -> Node | None:
+def period(value: Period | None, account: Account, *, element: str = "period") -> Node | None:
     """A Period whose start is not after its end (per-1).
 
     An inverted end is left out. Where one end is more precise than the other and both agree as far as they
@@ -132,10 +132,12 @@ def period(value: Period | None, account: Account) -> Node | None:
         return None
     start, end = value.start and value.start.text, value.end and value.end.text
     if start and end and not precedes(start, end):
-        account.forgave(IssueCode.INVARIANT, "a period ends before it starts: its end is not written")
+        text = "a period ends before it starts: its end is not written"
+        account.lose(IssueCode.INVARIANT, text, element=element)
         end = None
     elif start and end and len(start[:_TIMED]) != len(end[:_TIMED]) and precedes(end, start):
-        account.forgave(IssueCode.INCOMPLETE, "a period's ends differ in precision: the lesser is written")
+        text = "a period's ends differ in precision: the lesser is written"
+        account.lose(IssueCode.INCOMPLETE, text, element=element)
         length = min(len(start), len(end))
         start, end = start[:length], end[:length]
     return some({"start": start, "end": end})
@@ -171,11 +173,12 @@ def unit(value: Quantity | None, account: Account) -> Node | None:
     return some({name: written.get(name) for name in ("unit", "system", "code")})
 
 
-def simple_quantity(value: Quantity | None, account: Account) -> Node | None:
+def simple_quantity(value: Quantity | None, account: Account, *, element: str = "quantity") -> Node | None:
     """A SimpleQuantity: none at all where there is a comparator, which it cannot carry (sqty-1)."""
     if value is None or value.comparator is None:
         return quantity(value, account)
-    account.forgave(IssueCode.INVARIANT, "FHIR allows no comparator here: the quantity is not written")
+    text = "FHIR allows no comparator here: the quantity is not written"
+    account.lose(IssueCode.INVARIANT, text, element=element)
     return None
 
 

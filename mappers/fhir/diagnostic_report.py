@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from mappers.domain.orders import Note
-from mappers.domain.results import Report
+from mappers.domain.results import Measurement, Report
 from mappers.fhir.account import Account
+from mappers.fhir.accruing import Member
 from mappers.fhir.attachment import plain_text
 from mappers.fhir.categories import of_report
 from mappers.fhir.chart import Chart, instant, note_extensions, timing
 from mappers.fhir.datatypes import absent, actors, concept, concepts, identifiers, pruned, text
+from mappers.fhir.digests import key_of
 
 Node = dict[str, Any]
 
@@ -45,13 +47,35 @@ def write(report: Report, *, section: str | None, notes: tuple[Note, ...], chart
             "performer": actors(report.performers, account),
             "resultsInterpreter": actors(report.interpreters, account),
             "specimen": _references(specimen.identity.reference for specimen in report.specimens),
-            "result": _references(result.identity.reference for result in report.measurements),
+            "result": _references(each.identity.reference for each in report.measurements if _stands(each)),
             "conclusion": text(report.conclusion),
             "presentedForm": [plain_text(report.narrative)] if text(report.narrative) else None,
         }
     )
     _trace(report, resource, account)
     return resource
+
+
+def members(report: Report) -> tuple[Member, ...]:
+    """What the report says of each of its results.
+
+    A report that is text is sent by whole sections, line by line: its lines have the standing of the report.
+    """
+    text_only = report.narrative is not None
+    return tuple(
+        Member(
+            each.identity.reference,
+            report.standing if text_only else each.standing,
+            listed=_stands(each),
+            section=key_of(each.code) if text_only else "",
+        )
+        for each in report.measurements
+    )
+
+
+def _stands(measurement: Measurement) -> bool:
+    """Whether it is a result: not when it was withdrawn (OBX-11 D, W)."""
+    return measurement.status != "entered-in-error"
 
 
 def _references(references: Any) -> list[Node]:

@@ -35,7 +35,7 @@ def write(document: ClinicalDocument, *, chart: Chart) -> Node:
             "docStatus": document.doc_status,
             "type": concept(document.type, account),
             "subject": chart.subject,
-            "date": instant(document.date, account),
+            "date": instant(document.date, account, element="date"),
             "author": actors(document.authors, account),
             "authenticator": actor(document.authenticator, account) if document.authenticator else None,
             "relatesTo": [_relation(each, account) for each in document.relations],

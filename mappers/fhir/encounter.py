@@ -15,6 +15,9 @@ _PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
 #: Encounter.class is required; a PV1 without PV1-2 has none.
 _NO_CLASS = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK"}
 
+#: Attributes that HL7 null takes away -> element.
+_ELEMENTS = {"location": "location", "service": "serviceType", "period": "period"}
+
 
 def write(visit: Visit, *, chart: Chart) -> Node:
     """The Encounter."""
@@ -40,6 +43,11 @@ def write(visit: Visit, *, chart: Chart) -> Node:
     )
     account.wrote_all((visit.origin,), resource)
     return resource
+
+
+def deletes(visit: Visit) -> tuple[str, ...]:
+    """Elements of which the message says that they have no value any more."""
+    return tuple(_ELEMENTS[name] for name in visit.emptied)
 
 
 def _participants(people: tuple[Practitioner, ...], role: str, display: str, account: Account) -> list[Node]:

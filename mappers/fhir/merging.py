@@ -7,6 +7,7 @@ nothing away. Each element is that of the message with the best right to it:
 | element | right |
 |---|---|
 | any | the higher rank (an order before a result that mentions it), then the later message (MSH-7) |
+| taken away (HL7 null `""`) | as any: gone until a message with a better right says it again |
 | status, class, subject, content that says only "unknown" | least: whatever else was said stands |
 | ServiceRequest.status | the later of those that say something: a laboratory completes what a ward ordered |
 | numbers, references, notes of orders and specimens | all of them, each once |
@@ -19,7 +20,7 @@ idempotent: shuffled messages end the same.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -47,10 +48,14 @@ _GROWING: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
 )
 #: What a status says when nothing is known, and a class.
 _UNKNOWN: Final = frozenset({"unknown", "UNK"})
+#: What is left of an element that was taken away: its right.
+_GONE: Final[Node] = {}
 _SAYING: Final = 3  # the rank of whoever says something of a status
 
 
-def merge(stored: Node, rights: Rights, said: Node, standing: Standing) -> tuple[Node, Rights]:
+def merge(
+    stored: Node, rights: Rights, said: Node, standing: Standing, deletes: Sequence[str] = ()
+) -> tuple[Node, Rights]:
     """Add what a message says to what is known.
 
     Args:
@@ -58,16 +63,20 @@ def merge(stored: Node, rights: Rights, said: Node, standing: Standing) -> tuple
         rights: of its elements.
         said: the resource as the message has it.
         standing: of the message.
+        deletes: elements that the message takes away (HL7 null): an empty element, by the same rights.
     """
     growing = _GROWING.get(said["resourceType"], frozenset())
-    mine, theirs = _grouped(said), _grouped(stored)
+    mine, theirs = dict.fromkeys(deletes, _GONE) | _grouped(said), _grouped(stored)
     merged, held = dict(theirs), dict(rights)
     for name, group in mine.items():
         if name in growing:
-            merged[name] = {name: _union(theirs.get(name, {}).get(name, []), group[name])}
+            merged[name] = {name: _union(theirs.get(name, {}).get(name, []), group.get(name, []))}
             continue
         right = _right(said["resourceType"], name, group, standing)
-        if name not in theirs or _goes_before(right, group, held.get(name), theirs[name]):
+        before = held.get(name)
+        if (name not in theirs and before is None) or _goes_before(
+            right, group, before, theirs.get(name, _GONE)
+        ):
             merged[name], held[name] = group, right
     return _resource(said, merged), held
 

@@ -11,7 +11,7 @@ from mappers.domain.results import Measurement, ReferenceRange, Report
 from mappers.fhir import values
 from mappers.fhir.account import Account
 from mappers.fhir.categories import of_measurement
-from mappers.fhir.chart import Chart, instant, notes_of, timing
+from mappers.fhir.chart import Chart, notes_of, timing
 from mappers.fhir.datatypes import (
     absent,
     actor,
@@ -77,7 +77,7 @@ def write(
             "subject": chart.subject,
             "encounter": chart.encounter,
             **timing("effective", measurement.effective, account),
-            "issued": instant(measurement.issued, account),
+            "issued": _issued(measurement),
             "performer": performers,
             **_result(measurement, account),
             "interpretation": concepts(measurement.interpretations, account),
@@ -95,6 +95,27 @@ def write(
     )
     _trace(measurement, report, resource, account)
     return resource
+
+
+def write_promotion(measurement: Measurement, *, chart: Chart) -> Node:
+    """What OBX-11 U says of a result that was sent before: no Observation by itself."""
+    account = chart.account
+    account.origin = measurement.origins[0] if measurement.origins else ""
+    resource = chart.head(measurement.identity) | pruned(
+        {
+            "status": measurement.status,
+            "subject": chart.subject,
+            "issued": _issued(measurement),
+        }
+    )
+    account.wrote_all(measurement.origins, resource, without=("issued",))
+    return resource
+
+
+def _issued(measurement: Measurement) -> str | None:
+    """OBR-22, where it is an instant; where it is none, the report says so."""
+    issued = measurement.issued
+    return issued.text if issued and issued.is_instant else None
 
 
 def _result(measurement: Measurement, account: Account) -> Node:

@@ -8,11 +8,12 @@ from mappers.domain.coding import Coding, Concept
 from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.issues import IssueCode
 from mappers.domain.orders import Note
-from mappers.domain.people import Patient
+from mappers.domain.people import Contact, Patient
 from mappers.domain.times import Moment
 from mappers.fhir.account import Account
 from mappers.fhir.chart import Chart, note_extensions
 from mappers.fhir.datatypes import (
+    actor,
     actors,
     address,
     concept,
@@ -20,6 +21,7 @@ from mappers.fhir.datatypes import (
     contact_point,
     human_name,
     identifiers,
+    period,
     pruned,
     text,
 )
@@ -44,6 +46,14 @@ _OMB = {
 }
 #: Table 0189 -> CDC.
 _ETHNIC_GROUPS = {"H": "2135-2", "N": "2186-5"}
+
+#: Attributes that HL7 null takes away -> element, or extension, as `merging` groups them.
+_ELEMENTS = {
+    "names": "name", "birth_date": "birthDate", "gender": "gender", "addresses": "address",
+    "telecoms": "telecom", "languages": "communication", "marital_status": "maritalStatus",
+    "multiple_birth": "multipleBirth", "deceased": "deceased",
+    "race": f"extension {_RACE}", "ethnicity": f"extension {_ETHNICITY}",
+}  # fmt: skip
 
 
 def identity_of(patient: Patient, sha256: str) -> Identity:
@@ -72,17 +82,23 @@ def write(patient: Patient, identity: Identity, *, notes: tuple[Note, ...], char
             "address": [place for one in patient.addresses if (place := address(one, account))],
             "maritalStatus": concept(patient.marital_status, account),
             **_multiple_birth(patient),
+            "contact": [_contact(each, account) for each in patient.contacts],
             "communication": [{"language": spoken} for spoken in concepts(patient.languages, account)],
             "generalPractitioner": actors(patient.caretakers, account),
             "link": [_link(each.identity, "replaces") for each in patient.replaces if each.identity],
         }
     )
-    account.wrote_all((patient.origin,), resource, without=("generalPractitioner",))
+    account.wrote_all((patient.origin,), resource, without=("generalPractitioner", "contact"))
     if "generalPractitioner" in resource:
         account.wrote(f"PD1{patient.origin.removeprefix('PID')}", "Patient.generalPractitioner")
     if patient.race or patient.ethnicity:
         account.wrote(patient.origin, "Patient.extension")
     return resource
+
+
+def deletes(patient: Patient) -> tuple[str, ...]:
+    """Elements of which the message says that they have no value any more."""
+    return tuple(_ELEMENTS[name] for name in patient.emptied)
 
 
 def write_replaced(patient: Patient, *, by: Identity, chart: Chart) -> Node:
@@ -101,6 +117,23 @@ def write_replaced(patient: Patient, *, by: Identity, chart: Chart) -> Node:
     return resource
 
 
+def _contact(contact: Contact, account: Account) -> Node:
+    """One Patient.contact (v2-to-FHIR, NK1[Patient])."""
+    account.origin = contact.origin
+    account.wrote(contact.origin, "Patient.contact")
+    return pruned(
+        {
+            "relationship": concepts(contact.relationships, account),
+            "name": human_name(contact.name, account) if contact.name else None,
+            "telecom": [point for one in contact.telecoms if (point := contact_point(one))],
+            "address": address(contact.address, account) if contact.address else None,
+            "gender": contact.gender,
+            "organization": actor(contact.organization, account) if contact.organization else None,
+            "period": period(contact.period, account),
+        }
+    )
+
+
 def _link(other: Identity, kind: str) -> Node:
     return {"other": {"reference": other.reference}, "type": kind}
 
@@ -117,7 +150,8 @@ def _birth(patient: Patient, account: Account) -> Node:
         if is_date(patient.birth_date):
             written["birthDate"] = patient.birth_date
         else:
-            account.forgave(IssueCode.VALUE, "the date of birth is no date: it is not written")
+            text = "the date of birth is no date: it is not written"
+            account.lose(IssueCode.VALUE, text, element="birthDate")
     if patient.birth_time is not None:
         written["_birthDate"] = {
             "extension": [{"url": _BIRTH_TIME, "valueDateTime": patient.birth_time.text}]

@@ -11,7 +11,7 @@ from typing import Any
 from mappers.domain.attribution import Software
 from mappers.domain.identifiers import Identity
 from mappers.domain.issues import Issue, IssueCode, Severity
-from mappers.domain.orders import Note, Order
+from mappers.domain.orders import Note, Order, OrderNotice
 from mappers.domain.people import Organization
 from mappers.domain.results import LabReport, Measurement, Report, Standing, standing
 from mappers.domain.times import Moment
@@ -30,6 +30,7 @@ from mappers.fhir import (
     specimen,
 )
 from mappers.fhir.account import Account
+from mappers.fhir.accruing import Member
 from mappers.fhir.chart import Chart, meta
 
 Node = dict[str, Any]
@@ -58,6 +59,11 @@ class Entry:
         once: never written again when it is there (Device, Provenance).
         by_element: it is put together with what is there, element by element (`merging`).
         aliases: ids by which messages may call it that know another of its numbers only.
+        members: of a report that accrues results (`accruing`): what is said of each; None replaces them all.
+        promotes: the resource says only that what is there has this status now; it is none by itself.
+        numbers: FHIR Identifiers by which what is there is found, by any of them: a statement about an order
+            that names no test. It is none by itself.
+        deletes: elements of which the message says that they have no value any more (HL7 null).
     """
 
     resource: Node
@@ -65,6 +71,15 @@ class Entry:
     once: bool = False
     by_element: bool = False
     aliases: tuple[str, ...] = ()
+    members: tuple[Member, ...] | None = None
+    promotes: bool = False
+    numbers: tuple[Node, ...] = ()
+    deletes: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Whether the resource is one by itself, and no statement about one that must be there."""
+        return not (self.promotes or self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +90,43 @@ class WrittenBundle:
         entries: in dependency order: Device, Patient, Encounter, ServiceRequest, Specimen, Observation,
             DiagnosticReport, DocumentReference, Provenance.
         trace: (segment label, FHIR path) pairs for the ledger.
+        lost: (segment label, element) pairs of facts that FHIR could not carry.
         issues: what FHIR could not carry; an error says that a resource was not written, which is our fault.
     """
 
     entries: tuple[Entry, ...]
     trace: tuple[tuple[str, str], ...]
     issues: tuple[Issue, ...] = field(default=())
+    lost: tuple[tuple[str, str], ...] = field(default=())
 
     def bundle(self) -> Node:
-        """A transaction (R4 §3.1.0.11): `urn:uuid:` fullUrls and references between entries, PUT by id."""
-        urls = {_reference(entry.resource): f"urn:uuid:{entry.resource['id']}" for entry in self.entries}
+        """A transaction (R4 §3.1.0.11): `urn:uuid:` fullUrls and references between entries, PUT by id.
+
+        What is said of resources that must be there already has no place in it: only the store knows them.
+        """
+        shown = [found for entry in self.entries if entry.whole and (found := self._shown(entry))]
+        urls = {_reference(each): f"urn:uuid:{each['id']}" for each in shown}
         return {
             "resourceType": "Bundle",
             "type": "transaction",
             "entry": [
                 {
-                    "fullUrl": urls[_reference(entry.resource)],
-                    "resource": _with_urls(entry.resource, urls),
-                    "request": {"method": "PUT", "url": _reference(entry.resource)},
+                    "fullUrl": urls[_reference(each)],
+                    "resource": _with_urls(each, urls),
+                    "request": {"method": "PUT", "url": _reference(each)},
                 }
-                for entry in self.entries
+                for each in shown
             ],
         }
+
+    def _shown(self, entry: Entry) -> Node | None:
+        """The resource; a Provenance without what is none by itself, and none when nothing is left of it."""
+        stated = {_reference(each.resource) for each in self.entries if each.numbers}
+        resource = entry.resource
+        if resource["resourceType"] != "Provenance" or not stated:
+            return resource
+        targets = [each for each in resource["target"] if each["reference"] not in stated]
+        return {**resource, "target": targets} if targets else None
 
 
 def write(
@@ -112,7 +142,8 @@ def write(
     """
     account = Account()
     writer = _Writer(report, account)
-    writer.add(device.write(software), once=True)
+    made = device.write(software)
+    writer.add(made, Entry(made, once=True))
     writer.people()
     for one in report.reports:
         writer.report(one)
@@ -123,10 +154,10 @@ def write(
     targets = [_reference(entry.resource) for entry in writer.ordered() if not entry.once]
     if targets:
         making = provenance.Making(software, recorded, responsible)
-        writer.add(
-            provenance.write(report.source, targets=targets, making=making, chart=writer.chart), once=True
-        )
-    return WrittenBundle(tuple(writer.ordered()), tuple(account.trace), tuple(account.issues))
+        made = provenance.write(report.source, targets=targets, making=making, chart=writer.chart)
+        writer.add(made, Entry(made, once=True))
+    lost = tuple(dict.fromkeys(account.lost))
+    return WrittenBundle(tuple(writer.ordered()), tuple(account.trace), tuple(account.issues), lost)
 
 
 class _Writer:
@@ -152,7 +183,11 @@ class _Writer:
         return sorted(self._entries.values(), key=lambda entry: _ORDER.index(entry.resource["resourceType"]))
 
     def add_said(
-        self, resource: Node, rank: Standing | None = None, aliases: tuple[Identity, ...] = ()
+        self,
+        resource: Node,
+        rank: Standing | None = None,
+        aliases: tuple[Identity, ...] = (),
+        deletes: tuple[str, ...] = (),
     ) -> None:
         """Keep a resource of which other messages may say more."""
         names = tuple(each.id for each in aliases)
@@ -161,22 +196,16 @@ class _Writer:
         if before is not None:
             resource, _ = merging.merge(before.resource, {}, resource, rank)
             names = tuple(dict.fromkeys((*before.aliases, *names)))
-        self.add(resource, rank, by_element=True)
-        kept = self._entries.get(_reference(resource))
-        if kept is not None and names:
-            self._entries[_reference(resource)] = replace(kept, aliases=names)
+            deletes = tuple(dict.fromkeys((*before.deletes, *deletes)))
+        self.add(resource, Entry(resource, rank, by_element=True, aliases=names, deletes=deletes))
 
-    def add(
-        self, resource: Node, rank: Standing | None = None, *, once: bool = False, by_element: bool = False
-    ) -> None:
+    def add(self, resource: Node, entry: Entry | None = None) -> None:
         """Keep a resource, or report why it must not be written."""
         errors = [issue for issue in r4.validate(resource) if issue.severity is Severity.ERROR]
         if errors:
             self._account.issues += errors
             return
-        self._entries[_reference(resource)] = Entry(
-            resource, None if once else rank or self._standing, once=once, by_element=by_element
-        )
+        self._entries[_reference(resource)] = entry or Entry(resource, self._standing)
 
     def people(self) -> None:
         """Patient and Encounter."""
@@ -186,11 +215,14 @@ class _Writer:
             self.add_said(
                 patient.write(report.patient, identity, notes=report.patient_notes, chart=self.chart),
                 aliases=report.patient.aliases,
+                deletes=patient.deletes(report.patient),
             )
             for one in report.patient.replaces:
                 self.add_said(patient.write_replaced(one, by=identity, chart=self.chart))
         if report.visit is not None:
-            self.add_said(encounter.write(report.visit, chart=self.chart))
+            self.add_said(
+                encounter.write(report.visit, chart=self.chart), deletes=encounter.deletes(report.visit)
+            )
 
     def report(self, report: Report) -> None:
         """One order: ServiceRequest, Specimens, Observations, DiagnosticReport."""
@@ -206,14 +238,16 @@ class _Writer:
         for measurement in report.measurements:
             self._measurement(measurement, report=report, section=section, notes=notes)
             notes = ()
-        self.add(
-            diagnostic_report.write(report, section=section, notes=notes, chart=self.chart), report.standing
-        )
+        resource = diagnostic_report.write(report, section=section, notes=notes, chart=self.chart)
+        members = None if report.complete else diagnostic_report.members(report)
+        self.add(resource, Entry(resource, report.standing, members=members))
 
     def orders(self) -> None:
         """What is asked for: ServiceRequests, their Specimens and what supports them."""
         for order in self._report.orders:
             self._order(order)
+        for notice in self._report.notices:
+            self._notice(notice)
         for one in self._report.specimens:
             self.add_said(specimen.write(one, request=None, chart=self.chart))
         for measurement in self._report.supporting:
@@ -226,12 +260,24 @@ class _Writer:
             if document.by_element:
                 self.add_said(resource, document.standing)
             else:
-                self.add(resource, document.standing)
+                self.add(resource, Entry(resource, document.standing))
 
     def _order(self, order: Order) -> None:
         """A ServiceRequest; what is mentioned in passing has less right than what was ordered."""
         rank = replace(self._standing, rank=self._standing.rank - order.mentioned)
-        self.add_said(service_request.write(order, chart=self.chart), rank, order.aliases)
+        self.add_said(
+            service_request.write(order, chart=self.chart),
+            rank,
+            order.aliases,
+            service_request.deletes(order),
+        )
+
+    def _notice(self, notice: OrderNotice) -> None:
+        """What is said of an order by its number: it is found where it is stored."""
+        resource = service_request.write_notice(notice, chart=self.chart)
+        self._entries[_reference(resource)] = Entry(
+            resource, self._standing, by_element=True, numbers=tuple(resource["identifier"])
+        )
 
     def loose(self) -> None:
         """Results under no OBR."""
@@ -242,6 +288,10 @@ class _Writer:
     def _measurement(
         self, measurement: Measurement, *, report: Report | None, section: str | None, notes: tuple[Note, ...]
     ) -> None:
+        if measurement.promotes:
+            resource = observation.write_promotion(measurement, chart=self.chart)
+            self._entries[_reference(resource)] = Entry(resource, measurement.standing, promotes=True)
+            return
         resource = observation.write(
             measurement, report=report, section=section, notes=notes, chart=self.chart
         )
@@ -250,7 +300,7 @@ class _Writer:
             self._account.issues.append(
                 Issue(Severity.ERROR, IssueCode.DUPLICATE, self._account.origin, text)
             )
-        self.add(resource, measurement.standing)
+        self.add(resource, Entry(resource, measurement.standing))
 
     def orphan_notes(self) -> None:
         """Notes on a patient who is not there have no place in FHIR."""

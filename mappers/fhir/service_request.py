@@ -8,7 +8,7 @@ from typing import Any
 from mappers.domain.coding import Coding, Concept
 from mappers.domain.identifiers import Identifier
 from mappers.domain.issues import IssueCode
-from mappers.domain.orders import Order
+from mappers.domain.orders import Order, OrderNotice
 from mappers.fhir.account import Account
 from mappers.fhir.chart import Chart, notes_of, timing
 from mappers.fhir.datatypes import (
@@ -45,6 +45,12 @@ _SAID_BY = {
     "PRT": frozenset({"requester"}),
 }
 
+#: Attributes that HL7 null takes away -> element, or extension, as `merging` groups them.
+_ELEMENTS = {
+    "priority": "priority", "occurrence": "occurrence", "requester": "requester",
+    "callback": f"extension {_CALLBACK}", "status_reason": f"extension {_STATUS_REASON}",
+}  # fmt: skip
+
 
 def write(order: Order, *, chart: Chart) -> Node:
     """The ServiceRequest; R4 requires a subject, so an order for nobody known says that it is unknown."""
@@ -52,7 +58,8 @@ def write(order: Order, *, chart: Chart) -> Node:
     account.origin = order.origins[0] if order.origins else ""
     requesters = actors(order.requester, account)
     if len(requesters) > 1:
-        account.forgave(IssueCode.INFORMATIONAL, "FHIR has one requester: the first is written")
+        said = "FHIR has one requester: the first is written"
+        account.lose(IssueCode.INFORMATIONAL, said, element="requester")
     clinical = text(order.clinical_information)
     narrowed = concepts(order.details, account) if order.code else []
     resource = chart.head(order.identity) | pruned(
@@ -83,6 +90,28 @@ def write(order: Order, *, chart: Chart) -> Node:
         }
     )
     _trace(order, resource, account, clinical=clinical is not None)
+    return resource
+
+
+def deletes(order: Order) -> tuple[str, ...]:
+    """Elements of which the message says that they have no value any more."""
+    return tuple(_ELEMENTS[name] for name in order.emptied)
+
+
+def write_notice(notice: OrderNotice, *, chart: Chart) -> Node:
+    """What is said of an order by its number alone: no ServiceRequest by itself, its id is of the number."""
+    account = chart.account
+    account.origin = notice.origin
+    reason = concept(notice.status_reason, account)
+    resource = chart.head(notice.identity) | pruned(
+        {
+            "extension": [{"url": _STATUS_REASON, "valueCodeableConcept": reason}] if reason else None,
+            "identifier": identifiers(notice.identifiers, account),
+            "status": notice.status,
+            "subject": chart.subject,
+        }
+    )
+    account.wrote_all((notice.origin,), resource)
     return resource
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mappers.domain.results import Specimen
+from mappers.domain.results import Container, Specimen
+from mappers.fhir.account import Account
 from mappers.fhir.chart import Chart, notes_of, timing
 from mappers.fhir.datatypes import concept, concepts, identifier, identifiers, pruned, simple_quantity, some
 
@@ -27,17 +28,33 @@ def write(specimen: Specimen, *, request: Node | None, chart: Chart) -> Node:
         {
             "identifier": identifiers(specimen.identifiers, account),
             "accessionIdentifier": identifier(specimen.accession, account) if specimen.accession else None,
+            "status": specimen.status,
             "type": concept(specimen.type, account),
             "subject": chart.subject,
             "receivedTime": specimen.received and specimen.received.text,
             "request": [request] if request else _taken_for(specimen),
+            "parent": [
+                {"type": "Specimen", "identifier": each} for each in identifiers(specimen.parents, account)
+            ],
             "collection": collection and pruned(collection),
+            "container": [_container(each, account) for each in specimen.containers],
             "condition": concepts(specimen.conditions, account),
             "note": notes_of(specimen.notes, "Specimen.note", account),
         }
     )
-    account.wrote_all((specimen.origin,), resource, without=("request", "note"))
+    account.wrote_all((specimen.origin,), resource, without=("request", "note", "container"))
     return resource
+
+
+def _container(container: Container, account: Account) -> Node:
+    account.wrote(container.origin, "Specimen.container")
+    return pruned(
+        {
+            "identifier": identifiers(container.identifiers, account),
+            "type": concept(container.type, account),
+            "additiveCodeableConcept": concept(container.additive, account),
+        }
+    )
 
 
 def _taken_for(specimen: Specimen) -> list[Node]:

@@ -33,7 +33,7 @@ def _branch(value: Value, account: Account) -> tuple[str, Any]:
     if isinstance(value, TimeOfDay):
         return "Time", value.text
     if isinstance(value, Period):
-        return "Period", period(value, account)
+        return "Period", period(value, account, element="value")
     if isinstance(value, Range):
         return _range(value, account)
     if isinstance(value, Ratio):
@@ -43,7 +43,8 @@ def _branch(value: Value, account: Account) -> tuple[str, Any]:
 
 def _words(value: str, account: Account) -> str | None:
     if len(value) > MAX_STRING:
-        account.forgave(IssueCode.TOO_LONG, "a FHIR string ends at 1 MiB: the rest is in the message only")
+        said = "a FHIR string ends at 1 MiB: the rest is in the message only"
+        account.lose(IssueCode.TOO_LONG, said, element="value")
     return text(value)
 
 

@@ -20,7 +20,7 @@ from mappers.hl7v2.accounts import Account
 from mappers.hl7v2.grammar import SpecimenGroup
 from mappers.hl7v2.identities import Sender
 from mappers.hl7v2.plan import Request, Subject
-from mappers.hl7v2.segments import nte, orc, spm
+from mappers.hl7v2.segments import nte, orc, sac, spm
 from mappers.hl7v2.tokens import Segment
 
 _T = TypeVar("_T", Order, Specimen)
@@ -81,7 +81,7 @@ def read_alone(desk: Desk, subject: Subject) -> dict[SpecimenGroup | None, Speci
     for group in subject.group.specimens:
         reader = desk.account.reader(group.spm)
         identity = identities.specimen(identities.digest([group.spm]), reader)
-        found[group] = spm.read(reader, identity=identity, notes=desk.notes(group.notes))
+        found[group] = _specimen(desk, group, identity)
     return found
 
 
@@ -103,12 +103,22 @@ def _specimens_of(desk: Desk, request: Request) -> list[tuple[SpecimenGroup | No
     for group in request.group.specimens:
         reader = desk.account.reader(group.spm)
         identity = identities.specimen(request.work, reader)
-        found.append((group, spm.read(reader, identity=identity, notes=desk.notes(group.notes))))
+        found.append((group, _specimen(desk, group, identity)))
     if not found:
         identity = identities.specimen_of_order(request.work)
         described = spm.of_order(request.obr, identity=identity)
         found += [(None, described)] if described else []
     return found
+
+
+def _specimen(desk: Desk, group: SpecimenGroup, identity: Identity) -> Specimen:
+    containers = (sac.read(desk.account.reader(each)) for each in group.containers)
+    return spm.read(
+        desk.account.reader(group.spm),
+        identity=identity,
+        notes=desk.notes(group.notes),
+        containers=tuple(each for each in containers if each),
+    )
 
 
 def read_orders(
@@ -211,7 +221,8 @@ def _order_content(order: Order) -> Order:
 
 def _specimen_content(specimen: Specimen) -> Specimen:
     """What is said of a specimen, wherever it is said."""
-    return replace(specimen, origin="", notes=_placeless(specimen.notes))
+    containers = tuple(replace(each, origin="") for each in specimen.containers)
+    return replace(specimen, origin="", notes=_placeless(specimen.notes), containers=containers)
 
 
 def _placeless(notes: tuple[Note, ...]) -> tuple[Note, ...]:

@@ -7,7 +7,7 @@ for; what is absent costs nothing. Knows no segment and no datatype.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -244,6 +244,22 @@ class SegmentReader:
         """Whether field n holds a value other than null; takes nothing."""
         return self.context.holds(self.raw(n))
 
+    def null(self, *fields: int) -> bool:
+        """Whether any of these fields says "delete this value" (`""`, chapter 2.5.3); taken."""
+        found = [n for n in fields if self.raw(n) == NULL]
+        self._taken.update(found)
+        return bool(found)
+
+    def emptied(self, read: object, fields: Mapping[str, Sequence[int]]) -> tuple[str, ...]:
+        """Attributes of what was read that have no value any more: a null in a field of theirs, and no value.
+
+        Args:
+            read: what the segment says.
+            fields: attribute -> the fields that it is read from.
+        """
+        nulls = [name for name, numbers in fields.items() if self.null(*numbers)]
+        return tuple(name for name in nulls if getattr(read, name) in {None, ()})
+
     def agrees(self, n: int, other: SegmentReader, m: int) -> bool:
         """Take field n where field m of another segment says the same, to the letter, and was taken."""
         same = self.valued(n) and self.raw(n) == other.raw(m) and other.reached(m)
@@ -266,7 +282,7 @@ class SegmentReader:
         left: list[str] = []
         for n in range(3 if name in HEADERS else 1, self.segment.count + 1):
             raw = self.raw(n)
-            if not raw or n in self._taken or not self.context.holds(raw):
+            if not raw or n in self._taken or not (raw == NULL or self.context.holds(raw)):
                 continue
             if not self.reached(n):
                 left.append(f"{name}-{n}")

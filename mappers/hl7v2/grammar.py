@@ -5,9 +5,9 @@ handed back as one of the `others`. Every segment of the message is in the tree 
 fields only the order numbers, which tell whose OBR a late one is. The message structures differ in `Rules`.
 
 ```
-MSH { PID [PD1] {PRT} {NTE} [PV1 [PV2]] {OBX}
+MSH { PID [PD1] {NK1} {PRT} {NTE} [PV1 [PV2]] {OBX}
       { [ORC {NTE} {PRT} {TQ1}] OBR {NTE} {PRT} {TQ1} {DG1} {IPC} [ZDS] {OBX {PRT} {NTE}}
-        {SPM {NTE} {OBX {NTE}}} }
+        {SPM {SAC} {NTE} {OBX {NTE}}} }
       { TXA {OBX {NTE}} } }
 ```
 """
@@ -40,13 +40,16 @@ class Rules:
 
 
 RESULTS = Rules()
+#: What orders other than of services have in the place of OBR (chapter 4): pharmacy, diet, supply.
+_FOREIGN = frozenset({"RXO", "RXE", "RXD", "RXG", "RXA", "ODS", "ODT", "RQD", "RQ1"})
 
 
 @dataclass(slots=True, eq=False)
 class SpecimenGroup:
-    """SPM and the comments after it."""
+    """SPM, its containers, and the comments after it."""
 
     spm: Segment
+    containers: list[Segment] = field(default_factory=list)
     notes: list[Segment] = field(default_factory=list)
 
 
@@ -68,6 +71,7 @@ class OrderGroup:
         order_notes: comments after ORC, which are about the order.
         notes: comments after OBR, which are about the report, or the order where there is none.
         details: other segments of the order by name: DG1, IPC, ZDS, PRT.
+        foreign: a detail segment of another kind of order stands in the place of OBR.
     """
 
     orc: Segment | None = None
@@ -78,6 +82,7 @@ class OrderGroup:
     observations: list[ObservationGroup] = field(default_factory=list)
     specimens: list[SpecimenGroup] = field(default_factory=list)
     details: dict[str, list[Segment]] = field(default_factory=dict)
+    foreign: bool = False
 
     def takes(self, obr: Segment) -> bool:
         """Whether an OBR that comes now belongs here; after results, only if it is about the order of ORC."""
@@ -104,6 +109,7 @@ class PatientGroup:
 
     Attributes:
         specimens: those that lead no order.
+        contacts: NK1.
         merged: MRG.
         prior: earlier results of the same patient, sent along with an order.
     """
@@ -116,6 +122,7 @@ class PatientGroup:
     orders: list[OrderGroup] = field(default_factory=list)
     documents: list[DocumentGroup] = field(default_factory=list)
     specimens: list[SpecimenGroup] = field(default_factory=list)
+    contacts: list[Segment] = field(default_factory=list)
     merged: list[Segment] = field(default_factory=list)
     prior: bool = False
 
@@ -170,6 +177,7 @@ class _Builder:
             "PID": self._pid, "PD1": self._pd1, "PV1": self._pv1, "ORC": self._orc, "OBR": self._obr,
             "TQ1": self._tq1, "OBX": self._obx, "SPM": self._spm, "NTE": self._nte, "DSC": self._dsc,
             "DG1": self._detail, "IPC": self._detail, "ZDS": self._detail, "PRT": self._prt, "TXA": self._txa,
+            "NK1": self._nk1, "SAC": self._sac,
         }  # fmt: skip
         if rules.merges:
             self._places = {"PID": self._pid, "MRG": self._mrg}
@@ -180,6 +188,8 @@ class _Builder:
         if place is None:
             self._participants = self.others
             self.others.append(segment)
+            if self._order and segment.name in _FOREIGN:
+                self._order.foreign = True
         else:
             place(segment)
 
@@ -189,11 +199,11 @@ class _Builder:
         if known:
             known.specimens += self._waiting
         else:
-            self.others += [each for one in self._waiting for each in (one.spm, *one.notes)]
+            self.others += [each for one in self._waiting for each in (one.spm, *one.containers, *one.notes)]
         for patient in self.patients:
             if patient.pid is None and patient.empty:
                 alone = [each for each in (patient.pd1, patient.pv1) if each]
-                self.others += [*alone, *patient.notes]
+                self.others += [*alone, *patient.contacts, *patient.notes]
 
     def _patient(self) -> PatientGroup:
         if not self.patients:
@@ -226,6 +236,15 @@ class _Builder:
             patient.pd1 = segment
         else:
             self.others.append(segment)
+        self._participants = self.others
+
+    def _nk1(self, segment: Segment) -> None:
+        self._patient().contacts.append(segment)
+        self._participants = self.others
+
+    def _sac(self, segment: Segment) -> None:
+        home = self.others if self._specimen is None else self._specimen.containers
+        home.append(segment)
         self._participants = self.others
 
     def _pv1(self, segment: Segment) -> None:

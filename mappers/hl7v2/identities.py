@@ -163,6 +163,12 @@ def service_request(numbers: OrderNumbers, scopes: Sender, of: Work, test: Segme
     return Identity("ServiceRequest", (*(numbers.order(scopes) or of), code_key(test.first(4))))
 
 
+def number(numbers: OrderNumbers, scopes: Sender) -> Identity | None:
+    """Of an order's number alone: no order has it, for every order's holds its test."""
+    parts = numbers.order(scopes)
+    return Identity("ServiceRequest", parts) if parts else None
+
+
 def aliases(numbers: OrderNumbers, scopes: Sender, test: SegmentReader) -> tuple[Identity, ...]:
     """What the order is to messages that know only its other number."""
     if not (numbers.placer and numbers.filler):

@@ -100,7 +100,8 @@ class Builder:
         for filing in subject.filings:
             self._file(filing, chart)
         linked = subject.patient.replaces if subject.patient else ()
-        if not any((chart.reports, chart.loose, chart.orders, chart.documents, chart.specimens, linked)):
+        said = (chart.reports, chart.loose, chart.orders, chart.documents, chart.specimens, subject.notices)
+        if not any((*said, linked)):
             self._say_empty(subject)
         return LabReport(
             source=source,
@@ -110,6 +111,7 @@ class Builder:
             loose=tuple(chart.loose),
             patient_notes=self._desk.notes(subject.notes),
             orders=tuple({each.identity: each for each in chart.orders}.values()),
+            notices=tuple(subject.notices),
             supporting=tuple(chart.supporting),
             specimens=tuple({each.identity: each for each in chart.specimens}.values()),
             documents=tuple(chart.documents),
@@ -154,6 +156,7 @@ class Builder:
             performers=tuple(who for _, found in acting for who in found),
             narrative=narratives.narrative(results, measurements),
             conclusion=narratives.conclusion(results, measurements),
+            complete=self._account.context.channel.snapshots,
             origins=(
                 *(each.label for each in (request.orc, head) if each and (each is head or each.touched)),
                 *(each.label for each, _ in acting),
@@ -201,6 +204,8 @@ class Builder:
         )
 
     def _measurement(self, result: Result, heading: obr.Heading, specimens: _Specimens) -> Measurement:
+        if obx.only_status(result.obx):
+            return obx.read_status(result.obx, identity=self._observations[result], head=heading)
         below = obx.Below(
             notes=self._desk.notes(result.notes),
             further=tuple(result.further),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from mappers.domain.identifiers import Identity
 from mappers.domain.issues import IssueCode
+from mappers.domain.orders import OrderNotice
 from mappers.domain.people import Patient
 from mappers.hl7v2 import identities, values
 from mappers.hl7v2.accounts import Account
@@ -25,7 +26,7 @@ from mappers.hl7v2.grammar import (
     SpecimenGroup,
 )
 from mappers.hl7v2.identities import OrderNumbers, Sender, Work
-from mappers.hl7v2.segments import obx, orc, pd1, pid, txa
+from mappers.hl7v2.segments import nk1, obx, orc, pd1, pid, txa
 from mappers.hl7v2.tokens import Segment
 
 
@@ -110,6 +111,7 @@ class Subject:
 
     Attributes:
         owner: key that tells the patients of one message apart.
+        notices: what ORC without OBR say of orders.
     """
 
     group: PatientGroup
@@ -119,6 +121,7 @@ class Subject:
     filings: list[Filing] = field(default_factory=list)
     loose: Contents = field(default_factory=Contents)
     notes: list[Segment] = field(default_factory=list)
+    notices: list[OrderNotice] = field(default_factory=list)
 
     def results(self) -> list[Result]:
         """Every result, document and supporting fact."""
@@ -147,10 +150,15 @@ class Planner:
         patient = self._patient(group)
         if patient and group.pd1:
             patient = replace(patient, caretakers=pd1.caretakers(self._account.reader(group.pd1)))
+        if patient and group.contacts:
+            contacts = (nk1.read(self._account.reader(each)) for each in group.contacts)
+            patient = replace(patient, contacts=tuple(each for each in contacts if each))
         identity = patient.identity if patient else None
         planned = Subject(group, patient, identity.id if identity else str(number), notes=list(group.notes))
         planned.loose = self._contents(group.observations, planned.notes, self._loose_work(identity))
         for order in group.orders:
+            if self._rules.orders and order.obr is None and order.orc:
+                planned.notices += self._notices(order.orc, foreign=order.foreign)
             planned.requests.append(self._request(order, identity, asks=self._asks and not group.prior))
         for document in group.documents:
             planned.filings.append(self._filing(document, planned.owner))
@@ -198,22 +206,35 @@ class Planner:
         return request
 
     def _headless(self, group: OrderGroup, patient: Identity | None) -> Request:
-        """ORC without OBR: kept, there is nothing to put it on. Its numbers say whose results follow."""
+        """ORC without OBR: it makes no report. Its numbers say whose results follow."""
         if group.orc is None:
             numbers = OrderNumbers(None, None)
         else:
-            place = self._account.reader(group.orc).first(1)
-            if self._rules.orders:
-                place.error(IssueCode.NOT_SUPPORTED, "ORC without OBR names no test; kept: act on it by hand")
-            else:
+            if not self._rules.orders:
                 text = "ORC without OBR; kept, and its results belong to no report"
-                place.warn(IssueCode.STRUCTURE, text)
+                self._account.reader(group.orc).first(1).warn(IssueCode.STRUCTURE, text)
             numbers = orc.numbers(SegmentReader(group.orc, self._account.context), None)
         work = numbers.work(self._scopes)
         request = Request(group, None, None, numbers, work or (), notes=list(group.notes))
         work_of = self._loose_work(patient) if work is None else lambda _: work
         request.contents = self._contents(group.observations, request.notes, work_of)
         return request
+
+    def _notices(self, segment: Segment, *, foreign: bool) -> list[OrderNotice]:
+        """What an ORC without OBR says of the order that its numbers name."""
+        reader = self._account.reader(segment)
+        notice = None
+        if not foreign and orc.changes(reader):
+            numbers = orc.numbers(reader, None)
+            identity = identities.number(numbers, self._scopes)
+            notice = orc.notice(reader, identity=identity, order_numbers=numbers) if identity else None
+        if notice is None:
+            text = (
+                "ORC without OBR orders no test and changes no order by its number; kept: act on it by hand"
+            )
+            reader.first(1).error(IssueCode.NOT_SUPPORTED, text)
+            return []
+        return [notice]
 
     def _filing(self, group: DocumentGroup, owner: str) -> Filing:
         reader = self._account.reader(group.txa)
@@ -306,10 +327,10 @@ def report_identities(requests: Sequence[Request]) -> dict[Request, Identity]:
 
 def _is_result(reader: SegmentReader, account: Account) -> bool:
     """Whether an OBX is a result that can be written; says why when it is not."""
-    if obx.only_status(reader):
+    if obx.only_status(reader) and values.kind(reader) in values.DOCUMENTS:
         reader.first(11).error(
             IssueCode.BUSINESS_RULE,
-            "a result became final and was not sent again; kept:"
+            "a document became final and was not sent again; kept:"
             " the earlier version has to be made final by hand",
         )
         return False

@@ -52,8 +52,7 @@ REASONS = (
     ("DocumentReference", ".*/O(UL|RU)-.*", ".*", ".*", "TXA has no place in ORU and OUL: kept on the Provenance"),
     ("Patient", ".*", "M[BI]-.*|Medicare-.*", ".*", "IN2 names the policy, not the patient: kept"),
     (".*", ".*", ".*&L", ".*", "subcomponents within ORC-4 are two identifiers (EIP), not one with an ampersand"),
-    ("Specimen", ".*", "20\\d\\d(-PA?T.*)?|380604|Entity Identifier", ".*", "SPM-3 is the number of another specimen, the parent; in the ledger"),
-    ("Specimen", ".*", "ShipID-.*", ".*", "SPM-32 is the number of a shipment; in the ledger"),
+    ("Specimen", ".*", "20\\d\\d(-PA?T.*)?|380604|Entity Identifier", ".*", "SPM-3 is the number of another specimen, the parent: Specimen.parent"),
     ("Specimen", ".*", "PAI12", ".*", "an order number (OBR-2), not the specimen's"),
 )  # fmt: skip
 

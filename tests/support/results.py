@@ -15,6 +15,7 @@ from integration.store.migrations.upgrade import upgrade
 from integration.store.result_records import WriteOutcome
 from integration.store.results import Results
 from mappers.domain.results import Standing
+from mappers.fhir.accruing import Member
 
 NOW = datetime(2026, 11, 22, 9, 30, 15, 123_000, tzinfo=UTC)
 
@@ -28,6 +29,10 @@ class Entry:
     once: bool = False
     by_element: bool = False
     aliases: tuple[str, ...] = ()
+    members: tuple[Member, ...] | None = None
+    promotes: bool = False
+    numbers: tuple[dict[str, Any], ...] = ()
+    deletes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

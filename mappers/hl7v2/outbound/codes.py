@@ -34,6 +34,8 @@ OBSERVATION_STATUS: Final = _table(
         "cancelled": "X", "entered-in-error": "W",
     }
 )  # fmt: skip
+#: Table 0085 for a result that became final and is not sent again.
+FINAL_UNSENT: Final = "U"
 #: Table 0085 for a final statement that there is no value.
 NOT_ASKED: Final = "N"
 #: Table 0271, TXA-17.

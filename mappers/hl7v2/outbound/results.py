@@ -157,6 +157,8 @@ def obx(composer: Composer, measurement: Measurement, ordinal: int, *, report: R
 
 
 def _status(measurement: Measurement) -> str:
+    if measurement.promotes:
+        return codes.FINAL_UNSENT
     if measurement.status == "final" and measurement.absent_reason == "not-asked":
         return codes.NOT_ASKED
     return codes.OBSERVATION_STATUS.get(measurement.status, "")

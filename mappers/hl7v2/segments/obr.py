@@ -84,7 +84,7 @@ class Contents:
         specimens: what they were made from.
         performers: who did it.
         notes: comments on the report.
-        narrative: see `Report`; `conclusion` too.
+        narrative: see `Report`; `conclusion` and `complete` too.
         origins: labels of the segments of the group's head.
     """
 
@@ -98,6 +98,7 @@ class Contents:
     performers: tuple[Practitioner | Organization, ...] = ()
     narrative: str | None = None
     conclusion: str | None = None
+    complete: bool = False
 
 
 def read(obr: SegmentReader, *, identity: Identity, head: Heading, contents: Contents) -> Report:
@@ -121,6 +122,7 @@ def read(obr: SegmentReader, *, identity: Identity, head: Heading, contents: Con
         notes=contents.notes,
         narrative=contents.narrative,
         conclusion=contents.conclusion,
+        complete=contents.complete,
         origins=contents.origins,
     )
 

@@ -92,7 +92,26 @@ def read(obx: SegmentReader, *, identity: Identity, head: Heading, below: Below)
     )
     for each in below.further:
         agree(each, obx)
+    # A result is said anew as a whole: a null and an empty field are the same.
+    obx.null(*range(1, obx.segment.count + 1))
     return measurement
+
+
+def read_status(obx: SegmentReader, *, identity: Identity, head: Heading) -> Measurement:
+    """A result that became final and is not sent again (OBX-11 U): who it is, and its status."""
+    result_status, _ = status(obx, head)
+    for n in (4, 21):
+        for each in obx.all(n):
+            each.take()
+    return Measurement(
+        identity=identity,
+        code=code(obx),
+        status=result_status,
+        standing=standing(result_status, head.at, head.sent),
+        issued=head.issued,
+        promotes=True,
+        origins=(obx.label,),
+    )
 
 
 def _absent_reason(

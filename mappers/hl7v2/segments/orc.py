@@ -7,13 +7,13 @@ may say a thing, the one that the guide prefers is read, and the other is taken 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from mappers.domain.coding import Concept
 from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.issues import IssueCode
-from mappers.domain.orders import Note, Order
+from mappers.domain.orders import Note, Order, OrderNotice
 from mappers.domain.people import ContactPoint, Practitioner
 from mappers.domain.times import Moment, Period
 from mappers.hl7v2 import tables
@@ -73,7 +73,7 @@ def read(
     images = beside.of("IPC", "ZDS")
     studies = [found for each in images if (found := ipc.study(each))]
     instructions = [note for each in beside.timings for note in tq1.instructions(each)]
-    return Order(
+    order = Order(
         identity=identity,
         status=_status(orc),
         mentioned=beside.mentioned,
@@ -106,6 +106,34 @@ def read(
         specimens=beside.specimens,
         origins=_origins(orc, obr, beside),
     )
+    return replace(order, emptied=_emptied(order, orc, obr, beside.timings))
+
+
+def changes(orc: SegmentReader) -> bool:
+    """Whether it is about an order that is there already; takes nothing."""
+    return orc.first(1).peek(1) not in {None, _NEW}
+
+
+def notice(orc: SegmentReader, *, identity: Identity, order_numbers: OrderNumbers) -> OrderNotice | None:
+    """What an ORC without OBR says of its order; None when it names none, or says nothing of it."""
+    held = tuple(number for number in (order_numbers.placer, order_numbers.filler) if number)
+    status = _status(orc) if held else "unknown"
+    if status == "unknown":
+        return None
+    reason = codes.cwe(orc.first(16)) if orc.valued(16) else None
+    return OrderNotice(identity, held, status, reason, orc.label)
+
+
+def _emptied(
+    order: Order, orc: SegmentReader | None, obr: SegmentReader, timings: Sequence[SegmentReader]
+) -> tuple[str, ...]:
+    """Attributes that HL7 null takes away, from any segment of the group."""
+    found = obr.emptied(order, {"priority": (5,), "occurrence": (6,), "requester": (16,), "callback": (17,)})
+    if orc:
+        found += orc.emptied(order, {"requester": (12,), "callback": (14,), "status_reason": (16,)})
+    for each in timings:
+        found += each.emptied(order, {"priority": (9,), "occurrence": (7, 8)})
+    return tuple(dict.fromkeys(found))
 
 
 def _origins(orc: SegmentReader | None, obr: SegmentReader, beside: Beside) -> tuple[str, ...]:

@@ -18,6 +18,12 @@ _US_SSN: Final = "http://hl7.org/fhir/sid/us-ssn"
 _YES_NO: Final = {"Y": True, "N": False}
 #: Contact-point-use of the fields PID-13, PID-14 and PID-40 where XTN.2 is empty.
 _TELECOM_FIELDS: Final = ((13, "home"), (14, "work"), (40, None))
+#: Attributes of a patient -> fields whose HL7 null takes them away.
+_EMPTIED: Final = {
+    "names": (5,), "birth_date": (7,), "gender": (8,), "race": (10,), "addresses": (11,),
+    "telecoms": (13, 14, 40), "languages": (15,), "marital_status": (16,), "ethnicity": (22,),
+    "multiple_birth": (24, 25), "deceased": (29, 30),
+}  # fmt: skip
 
 
 def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
@@ -29,7 +35,7 @@ def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
     birth = times.dtm(pid.first(7))
     number = pid.first(18)
     identity = identities.patient(pid, scopes, listed or retired)
-    return Patient(
+    read = Patient(
         identity=identity,
         aliases=identities.patient_aliases(pid, scopes, listed, identity),
         identifiers=(
@@ -53,6 +59,7 @@ def read(pid: SegmentReader, scopes: identities.Sender) -> Patient:
         account=identifiers.cx(number) if number.valued else None,
         origin=pid.label,
     )
+    return replace(read, emptied=pid.emptied(read, _EMPTIED))
 
 
 def identify(reader: SegmentReader, scopes: identities.Sender, *, at: int = 3) -> Patient:

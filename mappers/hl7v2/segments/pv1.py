@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from mappers.domain.coding import Coding
@@ -15,6 +16,8 @@ from mappers.hl7v2.elements import Element, SegmentReader
 
 #: PL components in the order in which one says them: point of care, room, bed, facility, building, floor.
 _LOCATION: Final = (1, 2, 3, 4, 7, 8, 9)
+#: Attributes of a visit -> fields whose HL7 null takes them away.
+_EMPTIED: Final = {"location": (3,), "service": (10,), "period": (44, 45)}
 
 
 def read(pv1: SegmentReader, scopes: identities.Sender) -> Visit | None:
@@ -28,7 +31,7 @@ def read(pv1: SegmentReader, scopes: identities.Sender) -> Visit | None:
     ended = times.dtm(pv1.first(45))
     began = times.dtm(pv1.first(44))
     encounter_class, status = _class(pv1)
-    return Visit(
+    visit = Visit(
         identity=identity,
         encounter_class=encounter_class,
         status="finished" if ended else status,
@@ -47,6 +50,7 @@ def read(pv1: SegmentReader, scopes: identities.Sender) -> Visit | None:
         service=codes.cwe(pv1.first(10)),
         origin=pv1.label,
     )
+    return replace(visit, emptied=pv1.emptied(visit, _EMPTIED))
 
 
 def _peek_number(pv1: SegmentReader) -> Identifier | None:

@@ -5,17 +5,25 @@ Standard: v2-to-FHIR 1.0.0 SPM[Specimen], OBR[Specimen], SPS[Specimen-Source].
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mappers.domain.identifiers import Identifier, Identity
 from mappers.domain.orders import Note
-from mappers.domain.results import Specimen
+from mappers.domain.results import Container, Specimen
 from mappers.domain.times import Moment, Period
 from mappers.hl7v2 import tables
 from mappers.hl7v2.datatypes import codes, identifiers, numbers, times
 from mappers.hl7v2.elements import Element, SegmentReader
 
 
-def read(spm: SegmentReader, *, identity: Identity, notes: tuple[Note, ...] = ()) -> Specimen:
-    """A specimen."""
+def read(
+    spm: SegmentReader,
+    *,
+    identity: Identity,
+    notes: tuple[Note, ...] = (),
+    containers: tuple[Container, ...] = (),
+) -> Specimen:
+    """A specimen; `containers` are those of SAC."""
     description = spm.text(14)
     accession = spm.first(30)
     own = (Note(description, spm.label),) if description else ()
@@ -33,6 +41,9 @@ def read(spm: SegmentReader, *, identity: Identity, notes: tuple[Note, ...] = ()
         ),
         quantity=numbers.cq(spm.first(12)),
         notes=(*own, *notes),
+        parents=tuple(number for each in spm.all(3) for number in _numbers(each)),
+        status=_status(spm.first(20)),
+        containers=_containers(spm, containers),
         origin=spm.label,
     )
 
@@ -60,9 +71,36 @@ def of_order(obr: SegmentReader, *, identity: Identity) -> Specimen | None:
 def _identifiers(spm: SegmentReader) -> tuple[Identifier, ...]:
     found: list[Identifier] = []
     for each in spm.all(2):
-        found += [number for number in identifiers.eip(each, placer="PGN", filler="FGN") if number]
+        found += _numbers(each)
     found += [number for each in spm.all(31) if (number := identifiers.cx(each))]
-    return tuple(found)
+    shipment = identifiers.ei(spm.first(32), kind="SHIP")
+    return (*found, *([shipment] if shipment else []))
+
+
+def _numbers(pair: Element) -> list[Identifier]:
+    """The placer's and the filler's number of a specimen."""
+    return [number for number in identifiers.eip(pair, placer="PGN", filler="FGN") if number]
+
+
+def _status(element: Element) -> str | None:
+    """SPM-20 (table 0136)."""
+    code = element.peek(1)
+    status = tables.specimen_status(code) if code else None
+    if status:
+        element.take(1)
+    return status
+
+
+def _containers(spm: SegmentReader, known: tuple[Container, ...]) -> tuple[Container, ...]:
+    """What SPM says of the container (type, additive) holds for each; alone it is one."""
+    kind = codes.cwe(spm.first(27)) if spm.valued(27) else None
+    known_additive = any(each.additive for each in known)
+    additive = codes.cwe(spm.first(6)) if spm.valued(6) and not known_additive else None
+    if not (kind or additive):
+        return known
+    if not known:
+        return (Container(type=kind, additive=additive, origin=spm.label),)
+    return tuple(replace(each, type=kind, additive=each.additive or additive) for each in known)
 
 
 def _collected(element: Element) -> Moment | Period | None:

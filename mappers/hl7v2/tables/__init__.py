@@ -234,6 +234,21 @@ def priority(code: str) -> str | None:
     return _code("priority", code)
 
 
+def specimen_status(code: str) -> str | None:
+    """Table 0136, SPM-20 -> specimen-status."""
+    return _code("specimen_status", code)
+
+
+def relationship(code: str) -> Coding | None:
+    """Table 0063, NK1-3 -> v3-RoleCode, else v2-0063."""
+    return _codings("relationship").get(code.strip())
+
+
+def contact_role(code: str) -> Coding | None:
+    """Table 0131, NK1-7."""
+    return _codings("contact_role").get(code.strip())
+
+
 def specimen_type(code: str) -> Coding | None:
     """Table 0487, SPM-4."""
     return _codings("specimen_type").get(code.strip())

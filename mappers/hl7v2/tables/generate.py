@@ -49,6 +49,10 @@ CODES: Final[dict[str, tuple[str, str]]] = {
     "telecom_use": ("TelecommunicationUseCode", "home work temp old mobile"),
     "telecom_system": ("TelecommunicationEquipmentType", "phone fax email pager url sms other"),
     "priority": ("ExtendedPriorityCodes", "routine urgent asap stat"),
+    "specimen_status": (
+        "YesNoIndicator[AvailabilityStatus]",
+        "available unavailable unsatisfactory entered-in-error",
+    ),
 }
 #: Concept maps to a coding: our name -> file.
 CODINGS: Final = {
@@ -62,6 +66,8 @@ CODINGS: Final = {
     "specimen_reject_reason": "SpecimenRejectReason",
     "body_site": "BodySite",
     "body_part": "BodyParts",
+    "relationship": "Relationship",
+    "contact_role": "ContactRole",
 }
 #: Tables of which every code and display is wanted.
 LISTS: Final = (

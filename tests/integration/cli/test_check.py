@@ -66,3 +66,20 @@ def test_a_watched_folder_that_is_not_there_is_wrong(tmp_path: Path, monkeypatch
 
     (tmp_path / "share").mkdir()
     assert (True, "files can be read and moved in it") == checked()["folder share"]
+
+
+def test_a_channel_without_a_time_zone_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It works, and its times become dates: no failure, and not without a word."""
+    CliRunner().invoke(wardwire, ["migrate"])
+    result = CliRunner().invoke(wardwire, ["check", "--json"])
+    (said,) = (each for each in json.loads(result.output)["checks"] if each["name"] == "channel default")
+    monkeypatch.setenv("WARDWIRE_CHANNELS__DEFAULT__TIME_ZONE", "Europe/Rome")
+    (zoned,) = (
+        each
+        for each in json.loads(CliRunner().invoke(wardwire, ["check", "--json"]).output)["checks"]
+        if each["name"] == "channel default"
+    )
+
+    assert (0, True, True) == (result.exit_code, said["passed"], said["warned"])
+    assert "channels.default.time_zone" in said["reason"]
+    assert (True, False) == (zoned["passed"], zoned["warned"])

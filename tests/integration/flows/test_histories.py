@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from integration.errors import Conflict
+from integration.errors import Conflict, EarlierMissing
 from integration.flows.convert import convert
 from integration.store import keys
 from integration.store.database import Database
@@ -329,3 +329,244 @@ def test_two_patients_that_are_said_to_be_one_are_for_a_human(stores: Any) -> No
 
     with pytest.raises(Conflict):
         arrive(store, [BOTH], TRUSTING)
+
+
+def panel(hour: int, status: str, *observations: str) -> bytes:
+    """A version of a report with these results: `code=value` or `code=value@OBX-11`."""
+    segments = []
+    for number, each in enumerate(observations, 1):
+        code, _, rest = each.partition("=")
+        value, _, own = rest.partition("@")
+        segments.append(f"OBX|{number}|NM|{code}^{code}^LN||{value}|mmol/L|||||{own or status}")
+    obr = f"OBR|1|PL-1^EHR|FL-1^LIS|24323-8^Panel^LN{'|' * 18}20261122{hour:02}0000+0100||CH|{status}"
+    return message("ORU^R01", hour, PATIENT, "ORC|RE|PL-1^EHR|FL-1^LIS", obr, *segments)
+
+
+def listed(store: ResultStore) -> list[tuple[str, str, str]]:
+    """What the only report lists: code, value and status of each result."""
+    charted = chart(store)
+    observations = (
+        r4.decode(charted[each["reference"]]) for each in of(store, "DiagnosticReport").get("result", ())
+    )
+    return sorted(
+        (each["code"]["coding"][0]["code"], str(each.get("valueQuantity", {}).get("value")), each["status"])
+        for each in observations
+    )
+
+
+WHOLE = panel(9, "F", "2823-3=5.9", "2951-2=140")
+CHANGED = panel(10, "C", "2823-3=6.1")
+TAKEN_BACK = panel(11, "C", "2951-2=@D")
+AGAIN = panel(12, "C", "2951-2=141")
+NOT_SENT = panel(10, "F", "2823-3=@U", "2951-2=@U")
+
+
+def test_a_correction_of_one_result_leaves_the_others_in_the_report(stores: Any) -> None:
+    """Laboratories send only what changed; the report goes on listing the rest, as it was."""
+    store = stores()
+    arrive(store, [WHOLE, CHANGED])
+
+    assert [("2823-3", "6.1", "corrected"), ("2951-2", "140", "final")] == listed(store)
+    assert "corrected" == of(store, "DiagnosticReport")["status"]
+
+
+def test_only_a_deletion_takes_a_result_away(stores: Any) -> None:
+    """OBX-11 D; the Observation stays, entered in error, and a later result is listed again."""
+    store = stores()
+    arrive(store, [WHOLE, TAKEN_BACK])
+    left = listed(store)
+    arrive(store, [AGAIN])
+
+    assert [("2823-3", "5.9", "final")] == left
+    assert [("2823-3", "5.9", "final"), ("2951-2", "141", "corrected")] == listed(store)
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        [WHOLE, CHANGED, TAKEN_BACK, AGAIN],
+        [panel(8, "P", "2823-3=5.8", "2951-2=139", "2075-0=101"), WHOLE, CHANGED],
+    ],
+    ids=["parts of a report", "preliminary results, final ones and a part"],
+)
+def test_partial_reports_end_the_same_in_any_order(history: list[bytes], stores: Any) -> None:
+    """All permutations, each message again at the end."""
+    charts = []
+    for arrivals in itertools.permutations(history):
+        store = stores()
+        arrive(store, [*arrivals, *history])
+        charts.append(chart(store))
+
+    assert [charts[0]] * len(charts) == charts
+
+
+def test_a_sender_of_snapshots_tells_of_all_results(stores: Any) -> None:
+    """With `result_mode = "snapshot"` what a message leaves out is no result of the report any more."""
+    store = stores()
+    arrive(store, [WHOLE, CHANGED], Channel("lab", snapshots=True))
+
+    assert [("2823-3", "6.1", "corrected")] == listed(store)
+
+
+def text_report(hour: int, status: str, *lines: str) -> bytes:
+    """A version of a report in words: `section/sub-id=words`."""
+    obr = f"OBR|1|PL-1^EHR|FL-1^RIS|36643-5^Chest^LN{'|' * 18}20261122{hour:02}0000+0100||RAD|{status}"
+    segments = []
+    for number, each in enumerate(lines, 1):
+        name, _, words = each.partition("=")
+        section, _, sub_id = name.partition("/")
+        segments.append(f"OBX|{number}|TX|{section}^{section}^L|{sub_id}|{words}||||||{status}")
+    return message("ORU^R01", hour, PATIENT, "ORC|RE|PL-1^EHR|FL-1^RIS", obr, *segments)
+
+
+SECTIONS = text_report(9, "P", "FIND/1=Clear", "FIND/2=lungs", "FIND/3=today", "IMPRESSION/1=None")
+SHORTER = text_report(10, "F", "FIND/1=Clear", "FIND/2=lungs", "IMPRESSION/1=Normal")
+ONE_SECTION = text_report(11, "C", "IMPRESSION/1=Nodule")
+
+
+def words(store: ResultStore) -> list[str]:
+    """The lines that the only report lists."""
+    charted = chart(store)
+    references = (each["reference"] for each in of(store, "DiagnosticReport")["result"])
+    return sorted(r4.decode(charted[each])["valueString"] for each in references)
+
+
+def test_a_section_of_text_is_replaced_as_a_whole(stores: Any) -> None:
+    """A line that the final report leaves out of a section does not stay under it."""
+    store = stores()
+    arrive(store, [SECTIONS, SHORTER])
+
+    assert ["Clear", "Normal", "lungs"] == words(store)
+    assert "presentedForm" in of(store, "DiagnosticReport")
+
+
+def test_a_corrected_section_leaves_the_others(stores: Any) -> None:
+    """And no text that shows one section alone stands for the report."""
+    store = stores()
+    arrive(store, [SHORTER, ONE_SECTION])
+    report = of(store, "DiagnosticReport")
+
+    assert ["Clear", "Nodule", "lungs"] == words(store)
+    assert "Nodule" == report["conclusion"]
+    assert "presentedForm" not in report
+
+
+def test_sections_end_the_same_in_any_order(stores: Any) -> None:
+    """All permutations."""
+    charts = []
+    for arrivals in itertools.permutations([SECTIONS, SHORTER, ONE_SECTION]):
+        store = stores()
+        arrive(store, arrivals)
+        charts.append(chart(store))
+
+    assert [charts[0]] * len(charts) == charts
+
+
+def test_a_result_that_became_final_keeps_its_value(stores: Any) -> None:
+    """OBX-11 U: the value is not sent again."""
+    store = stores()
+    arrive(store, [panel(9, "P", "2823-3=5.90", "2951-2=140"), NOT_SENT])
+
+    assert [("2823-3", "5.90", "final"), ("2951-2", "140", "final")] == listed(store)
+
+
+def test_what_became_final_is_not_preliminary_again(stores: Any) -> None:
+    """A preliminary version that comes late, or again, changes nothing; a correction does."""
+    store = stores()
+    preliminary = panel(9, "P", "2823-3=5.90", "2951-2=140")
+    arrive(store, [preliminary, NOT_SENT, preliminary, panel(11, "C", "2823-3=6.0")])
+
+    assert [("2823-3", "6.0", "corrected"), ("2951-2", "140", "final")] == listed(store)
+
+
+def test_a_result_that_nobody_sent_cannot_become_final(stores: Any) -> None:
+    """It is for a human, and nothing of the message is written."""
+    store = stores()
+
+    with pytest.raises(EarlierMissing):
+        arrive(store, [NOT_SENT])
+    assert {} == chart(store)
+
+
+def bare(hour: int, orc: str, who: str = PATIENT) -> bytes:
+    """An ORC without OBR."""
+    return message("ORM^O01", hour, who, orc)
+
+
+@pytest.mark.parametrize(
+    ("orc", "status"),
+    [
+        ("ORC|CA|PL-1^EHR|||CA", "revoked"),
+        ("ORC|OC||FL-1^LIS", "revoked"),
+        ("ORC|HD|PL-1^EHR|||HD", "on-hold"),
+        ("ORC|SC|PL-1^EHR|FL-1^LIS||CM", "completed"),
+    ],
+)
+def test_a_bare_orc_changes_the_status_of_its_order(orc: str, status: str, stores: Any) -> None:
+    """Found by the placer's or the filler's number; all else stays, and its Provenance names the order."""
+    store = stores()
+    arrive(store, [ORDER, PRELIMINARY, bare(12, orc)])
+    order = of(store, "ServiceRequest")
+
+    assert (status, "stat") == (order["status"], order["priority"])
+    assert "24323-8" == order["code"]["coding"][0]["code"]
+
+
+@pytest.mark.parametrize(
+    "who",
+    [PATIENT.replace("||17^", "||18^"), PATIENT.replace("17^^^WARD^MR", "17^^^OTHER^MR")],
+    ids=["another number", "another assigner"],
+)
+def test_a_number_of_another_patient_is_not_that_order(who: str, stores: Any) -> None:
+    """A number may be used twice; the patient decides."""
+    store = stores()
+    arrive(store, [ORDER])
+
+    with pytest.raises(EarlierMissing):
+        arrive(store, [bare(12, "ORC|CA|PL-1^EHR|||CA", who)])
+
+
+def test_a_bare_orc_without_its_order_is_for_a_human(stores: Any) -> None:
+    """None to change, or two of them: nothing is guessed."""
+    store = stores()
+    with pytest.raises(EarlierMissing):
+        arrive(store, [bare(12, "ORC|CA|PL-1^EHR|||CA")])
+    arrive(store, [ORDER, ORDER.replace(b"24323-8^Panel", b"2951-2^Sodium").replace(b"OML^O21-7", b"2")])
+
+    with pytest.raises(Conflict):
+        arrive(store, [bare(12, "ORC|CA|PL-1^EHR|||CA")])
+
+
+def demographics(hour: int, *, gender: str, address: str, telecom: str = "") -> bytes:
+    """An order whose PID says this."""
+    pid = f"PID|1||17^^^WARD^MR||Rossi^Giulia||19800402|{gender}|||{address}||{telecom}"
+    return message("ORM^O01", hour, pid, "ORC|NW|PL-1^EHR", "OBR|1|PL-1^EHR||X^x^L")
+
+
+SAID = demographics(8, gender="F", address="1 Road^^Town", telecom="555-0100")
+DELETED = demographics(9, gender='""', address='""')
+SAID_AGAIN = demographics(10, gender="M", address="")
+
+
+def test_null_takes_a_value_away_and_an_empty_field_does_not(stores: Any) -> None:
+    """Chapter 2.5.3: `""` deletes, nothing leaves as it is."""
+    store = stores()
+    arrive(store, [SAID, DELETED])
+    patient = of(store, "Patient")
+
+    assert not {"gender", "address"} & patient.keys()
+    assert "1980-04-02" == patient["birthDate"]
+    assert "555-0100" == patient["telecom"][0]["value"]
+
+
+def test_what_was_taken_away_ends_the_same_in_any_order(stores: Any) -> None:
+    """An older value never comes back; a newer one does."""
+    charts = []
+    for arrivals in itertools.permutations([SAID, DELETED, SAID_AGAIN]):
+        store = stores()
+        arrive(store, arrivals)
+        charts.append(chart(store))
+    patient = of(store, "Patient")
+
+    assert [charts[0]] * len(charts) == charts
+    assert ("male", False) == (patient["gender"], "address" in patient)

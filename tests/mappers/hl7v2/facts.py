@@ -58,12 +58,19 @@ def facts(value: Any) -> Any:
         names = [each.name for each in dataclasses.fields(value) if each.name not in OF_BYTES]
         pairs = ((name, facts(getattr(value, name))) for name in names)
         found = {name: fact for name, fact in pairs if fact not in (None, "", [], {})}
+        for name in _RARE & found.keys():
+            if found[name] is False:
+                del found[name]
         if isinstance(value, Report):
             found["measurements"] = [_own(each, found) for each in found.get("measurements", [])]
         return found
     if isinstance(value, list | tuple):
         return [facts(each) for each in value]
     return value
+
+
+#: What is told only where it is so.
+_RARE = {"promotes", "complete"}
 
 
 def _own(measurement: dict[str, Any], report: dict[str, Any]) -> dict[str, Any]:

@@ -384,7 +384,7 @@ def test_dr(raw: str, expected: dict[str, str] | None) -> None:
         ("^words^^^other words", '||other words = "words"', []),
         ("^^^^^^^^typed", '"typed"', []),
         ("^^LN", None, ["ZZZ-1"]),
-        ('""', None, []),
+        ('""', None, ["ZZZ-1"]),
     ],
 )  # fmt: skip
 def test_cwe(raw: str, expected: str | None, left: list[str]) -> None:

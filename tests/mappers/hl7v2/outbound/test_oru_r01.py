@@ -134,7 +134,7 @@ def test_an_unknown_status_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         written(report)
 
-    assert "OBX[18]-11" == refused.value.issue.location
+    assert "OBX[19]-11" == refused.value.issue.location
 
 
 def number(value: str, comparator: str | None = None) -> Quantity:
