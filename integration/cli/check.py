@@ -33,11 +33,10 @@ def migrate(config: Path | None, *, as_json: bool) -> None:
     Example:
       wardwire migrate
     """
-    from integration.store.migrations.upgrade import upgrade
-    from integration.wiring.stores import open_store
+    from integration.wiring.stores import bring_up_to_date, open_store
 
     store = open_store(configuration.load(config))
-    schema = upgrade(store.database)
+    schema = bring_up_to_date(store)
     click.echo(json.dumps({"schema": schema}) if as_json else f"schema {schema}")
     store.database.close()
 

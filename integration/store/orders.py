@@ -25,7 +25,7 @@ def resolve(
     connection: Connection,
     entries: Sequence[ResultEntry],
     *,
-    value_of: Callable[[str], str],
+    marks_of: Callable[[str], tuple[str, ...]],
     content_of: Callable[[Any], Node],
 ) -> list[ResultEntry]:
     """The entries, those that name an order by number under the id that the order has.
@@ -33,24 +33,24 @@ def resolve(
     Args:
         connection: of the caller.
         entries: what is to be written.
-        value_of: how an identifier's value stands in the search index.
+        marks_of: how an identifier's value may stand in the search index.
         content_of: the resource of a row of versions.
 
     Raises:
         EarlierMissing: no order of that number is stored.
         Conflict: several are.
     """
-    return [_named(connection, each, value_of, content_of) if each.numbers else each for each in entries]
+    return [_named(connection, each, marks_of, content_of) if each.numbers else each for each in entries]
 
 
 def _named(
     connection: Connection,
     entry: ResultEntry,
-    value_of: Callable[[str], str],
+    marks_of: Callable[[str], tuple[str, ...]],
     content_of: Callable[[Any], Node],
 ) -> ResultEntry:
     wanted = {_key(number) for number in entry.numbers}
-    values = sorted({value_of(number["value"]) for number in entry.numbers})
+    values = sorted({mark for number in entry.numbers for mark in marks_of(number["value"])})
     rows = connection.execute(
         select(VERSIONS).where(VERSIONS.c.seq.in_(holders_of("ServiceRequest", "identifier", values)))
     ).all()

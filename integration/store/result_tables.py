@@ -1,7 +1,7 @@
 """The tables of results: every version of every resource, what current ones are found by, and links.
 
-Content is sealed; the index is not (a range or a prefix cannot be searched in ciphertext), so the database
-file itself belongs on an encrypted volume.
+Content is sealed, and the index holds keyed marks of names, numbers and codes (`search_marks`). Dates of
+results and references are in clear: a range cannot be searched in ciphertext, nor a join made.
 """
 
 from __future__ import annotations
@@ -81,6 +81,20 @@ class ResourceIndex(SQLModel, table=True):
     high: str | None = Field(default=None, sa_type=_TEXT)
 
 
+class IndexRebuild(SQLModel, table=True):
+    """How far the index is made anew (`reindexing`); no row when it is whole.
+
+    Attributes:
+        id: always 1.
+        after_seq: versions up to this one are indexed.
+    """
+
+    __tablename__ = "index_rebuild"
+
+    id: int = Field(sa_column=Column(Integer, primary_key=True))
+    after_seq: int = Field(sa_column=Column(_SEQUENCE, nullable=False))
+
+
 class ResourceLink(SQLModel, table=True):
     """One resource that is another one too (`links`).
 
@@ -101,6 +115,7 @@ class ResourceLink(SQLModel, table=True):
 
 LINKS: Table = ResourceLink.__table__  # type: ignore[attr-defined]
 VERSIONS: Table = ResourceVersion.__table__  # type: ignore[attr-defined]
+REBUILD: Table = IndexRebuild.__table__  # type: ignore[attr-defined]
 INDEX: Table = ResourceIndex.__table__  # type: ignore[attr-defined]
 
 # Partial indices, so that a write pays for each row in one or two of them and not in all.

@@ -15,7 +15,8 @@ from integration.errors import Conflict, EarlierMissing
 from integration.store import links
 from integration.store.result_records import Outcome, ResultEntry
 from integration.store.result_tables import INDEX, VERSIONS
-from integration.store.search_values import index_rows, timestamp
+from integration.store.search_marks import Marks
+from integration.store.search_values import timestamp
 from mappers.domain.results import Standing
 from mappers.fhir import accruing, merging, r4
 
@@ -170,7 +171,9 @@ def raise_standing(connection: Connection, raised: Sequence[dict[str, Any]]) -> 
         connection.execute(change, list(raised))
 
 
-def add(connection: Connection, fresh: Sequence[tuple[dict[str, Any], Mapping[str, Any]]]) -> None:
+def add(
+    connection: Connection, fresh: Sequence[tuple[dict[str, Any], Mapping[str, Any]]], marks: Marks
+) -> None:
     """Add versions, and what they are found by."""
     if not fresh:
         return
@@ -178,15 +181,23 @@ def add(connection: Connection, fresh: Sequence[tuple[dict[str, Any], Mapping[st
         insert(VERSIONS).returning(_V.seq, sort_by_parameter_order=True), [values for values, _ in fresh]
     ).scalars()
     rows = [
-        {
-            "version_seq": seq, "type": values["type"], "parameter": row.parameter,
-            "system": row.system, "value": row.value, "low": row.low, "high": row.high,
-        }
-        for seq, (values, resource) in zip(numbered, fresh, strict=True)
-        for row in index_rows(resource)
-    ]  # fmt: skip
+        row
+        for seq, (_, resource) in zip(numbered, fresh, strict=True)
+        for row in index_entries(seq, resource, marks)
+    ]
     if rows:
         connection.execute(insert(INDEX), rows)
+
+
+def index_entries(seq: int, resource: Mapping[str, Any], marks: Marks) -> list[dict[str, Any]]:
+    """The rows of the index for a version."""
+    return [
+        {
+            "version_seq": seq, "type": resource["resourceType"], "parameter": row.parameter,
+            "system": row.system, "value": row.value, "low": row.low, "high": row.high,
+        }
+        for row in marks.rows(resource)
+    ]  # fmt: skip
 
 
 def subject_of(resource: Mapping[str, Any]) -> str | None:

@@ -26,6 +26,7 @@ from integration.store.result_records import (
 )
 from integration.store.result_tables import VERSIONS
 from integration.store.sealing import Sealer
+from integration.store.search_marks import Marks
 from integration.store.search_query import Cursor, Search
 from integration.store.search_values import LONGEST_VALUE
 from mappers.fhir import r4
@@ -39,10 +40,14 @@ class Results:
 
     Args:
         keys: seal content, and key its digests (the content of a resource can be guessed).
+
+    Attributes:
+        marks: what the search index holds of names, numbers and codes.
     """
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
+        self.marks = Marks(keys)
         self._sealer = Sealer(keys.seal)
 
     def write(
@@ -68,8 +73,8 @@ class Results:
         found = orders.resolve(
             connection,
             list(entries),
-            value_of=lambda value: value[:LONGEST_VALUE],
-            content_of=lambda row: r4.decode(self._open(row).content),
+            marks_of=lambda value: self.marks.of("ServiceRequest", "identifier", value[:LONGEST_VALUE]),
+            content_of=lambda row: r4.decode(self.content_of(row)),
         )
         settled = links.settle(connection, found, message_id=message_id, now=now)
         outcomes: list[WriteOutcome] = []
@@ -119,7 +124,7 @@ class Results:
         updated = [outcome for outcome in outcomes if outcome.outcome is Outcome.UPDATED]
         result_versions.supersede(connection, [stored[outcome.type, outcome.id].seq for outcome in updated])
         result_versions.raise_standing(connection, raised)
-        result_versions.add(connection, fresh)
+        result_versions.add(connection, fresh, self.marks)
         return outcomes
 
     def _known(
@@ -218,6 +223,7 @@ class Results:
 
     def search(self, connection: Connection, search: Search) -> Page:
         """One page of what matches, with what it includes."""
+        search = self.marks.asked(search)
         counted = connection.execute(search_plan.total(search)).scalar_one() if search.total else None
         if search.count == 0:
             return Page(total=counted)
@@ -237,10 +243,17 @@ class Results:
         found = select(_V.type, func.count().label("number")).where(_V.current == true()).group_by(_V.type)
         return {row.type: row.number for row in connection.execute(found)}
 
+    def content_of(self, row: Row[*tuple[Any, ...]]) -> bytes:
+        """The JSON of a row of versions; empty when it says that the resource is gone.
+
+        Raises:
+            BlobCorrupt: it does not decrypt.
+        """
+        if row.deleted:
+            return b""
+        return self._sealer.open(row.content, bound_to=_label(row.type, row.id, row.version))
+
     def _open(self, row: Row[*tuple[Any, ...]]) -> StoredResource:
-        content = b""
-        if not row.deleted:
-            content = self._sealer.open(row.content, bound_to=_label(row.type, row.id, row.version))
         return StoredResource(
             type=row.type,
             id=row.id,
@@ -248,7 +261,7 @@ class Results:
             last_updated=_instant(row.last_updated),
             message_id=row.message_id,
             deleted=row.deleted,
-            content=content,
+            content=self.content_of(row),
         )
 
 

@@ -33,6 +33,7 @@ class Parameter:
         code: a token on an element of type `code`, whose system is implied: a system in the query is
             not compared.
         own: not in FHIR's registry.
+        exact: a date that is found as a whole and by no range, because the index keeps a mark of it only.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Parameter:
     targets: tuple[str, ...] = field(default=())
     code: bool = False
     own: bool = False
+    exact: bool = False
 
 
 def _token(name: str, *paths: str) -> Parameter:
@@ -85,7 +87,7 @@ _TABLE: dict[str, tuple[Parameter, ...]] = {
         _string("name"),
         _string("family", "name.family"),
         _string("given", "name.given"),
-        _date("birthdate", "birthDate"),
+        Parameter("birthdate", Kind.DATE, ("birthDate",), exact=True),
         _code("gender"),
     ),
     "Encounter": (

@@ -42,7 +42,6 @@ from integration.store.search_query import (
 from integration.store.search_values import Interval
 
 _V = VERSIONS.c
-_LAST_CHARACTER = "\U0010ffff"
 
 
 def page(search: Search) -> Select[*tuple[Any, ...]]:
@@ -182,8 +181,8 @@ def _match(match: Match, index: FromClause) -> ColumnElement[bool]:
             return _token(system, code, index)
         case ReferenceMatch(references):
             return value.in_(references)
-        case TextMatch(start):
-            return and_(value >= start, value < start + _LAST_CHARACTER)
+        case TextMatch(words):
+            return value == words
         case DateMatch(prefix, interval):
             return _date(prefix, interval, index.c.low, index.c.high)
         case ChainMatch(through):

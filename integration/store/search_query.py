@@ -53,9 +53,9 @@ class DateMatch:
 
 @dataclass(frozen=True, slots=True)
 class TextMatch:
-    """A text that starts so, folded."""
+    """A text that is this, or has this word; folded."""
 
-    start: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)

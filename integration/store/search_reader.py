@@ -161,7 +161,7 @@ def _take_control(draft: _Draft, name: str, value: str) -> bool:
 def _take_sort(draft: _Draft, value: str) -> bool:
     name = value.removeprefix("-")
     parameter = PARAMETERS[draft.kind].get(name) or _EVERYWHERE.get(name)
-    if parameter is None or parameter.kind is not Kind.DATE:
+    if parameter is None or parameter.kind is not Kind.DATE or parameter.exact:
         return False
     draft.sort = Sort(name, descending=value.startswith("-"))
     return True
@@ -225,7 +225,7 @@ def _matches(parameter: Parameter, text: str, base: str, target: str) -> Iterato
             token = _token(text)
             yield TokenMatch(None, token.code) if parameter.code else token
         case Kind.DATE:
-            yield _date(text)
+            yield _whole_date(text) if parameter.exact else _date(text)
         case Kind.STRING:
             yield _text(text)
         case Kind.REFERENCE:
@@ -250,10 +250,10 @@ def _token(text: str) -> TokenMatch:
 
 
 def _text(text: str) -> TextMatch:
-    start = fold(_unescape(text))
-    if not start:
+    words = fold(_unescape(text))
+    if not words:
         raise _Unread("nothing is left of the text without accents and blanks")
-    return TextMatch(start)
+    return TextMatch(words)
 
 
 def _date(text: str) -> DateMatch:
@@ -268,6 +268,14 @@ def _date(text: str) -> DateMatch:
     if span is None:
         raise _Unread("a date is YYYY, YYYY-MM, YYYY-MM-DD or with time and offset")
     return DateMatch(prefix, span)
+
+
+def _whole_date(text: str) -> TokenMatch:
+    """A date that is found as it is written and by no range: the index holds a mark of it."""
+    date = text.removeprefix(Prefix.EQ)
+    if interval(date) is None:
+        raise _Unread("this date is compared as a whole: YYYY, YYYY-MM or YYYY-MM-DD, no prefix but eq")
+    return TokenMatch(None, date)
 
 
 def _reference(parameter: Parameter, text: str, base: str, target: str) -> ReferenceMatch:

@@ -42,7 +42,7 @@ class IndexRow:
     Attributes:
         parameter: its name; `patient:identifier` holds the identifiers inside references of `patient`.
         system: of a token, where it has one.
-        value: the token's code, the reference, or the normalised text.
+        value: the token's code, the reference, or the normalised text or a word of it.
         low, high: of a date.
     """
 
@@ -104,7 +104,10 @@ def _references(parameter: Parameter, value: Any) -> Iterator[IndexRow]:
 
 
 def _dates(parameter: Parameter, value: Any) -> Iterator[IndexRow]:
-    if isinstance(value, str):
+    if parameter.exact:
+        if isinstance(value, str):
+            yield IndexRow(parameter.name, value=value)
+    elif isinstance(value, str):
         if (moment := interval(value)) is not None:
             yield IndexRow(parameter.name, low=moment.low, high=moment.high)
     elif isinstance(value, Mapping) and ("start" in value or "end" in value):
@@ -123,7 +126,7 @@ def _strings(parameter: Parameter, value: Any) -> Iterator[IndexRow]:
         return
     for text in texts:
         if folded := fold(text):
-            yield IndexRow(parameter.name, value=folded)
+            yield from (IndexRow(parameter.name, value=each) for each in {folded, *folded.split(" ")})
 
 
 _ROWS = {Kind.TOKEN: _tokens, Kind.REFERENCE: _references, Kind.DATE: _dates, Kind.STRING: _strings}

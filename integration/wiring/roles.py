@@ -13,13 +13,12 @@ from integration.settings import Settings
 
 def run_supervisor(settings: Settings, config: Path | None = None) -> int:
     """All roles of one machine under one supervisor; the embedded database is brought up to date first."""
-    from integration.store.migrations.upgrade import upgrade
     from integration.supervisor import Role, Supervisor, wardwire
-    from integration.wiring.stores import open_store
+    from integration.wiring.stores import bring_up_to_date, open_store
 
     telemetry.configure(role="serve")
     store = open_store(settings)
-    upgrade(store.database)
+    bring_up_to_date(store)
     store.database.close()
     path = str(config) if config else None
     return Supervisor(

@@ -18,6 +18,7 @@ from integration.store.inbox import Inbox, InboxLimits
 from integration.store.keys import Keys
 from integration.store.migrations import HEAD, installed
 from integration.store.outbox import Outbox
+from integration.store.reindexing import reindex
 from integration.store.results import Results
 from mappers.domain.attribution import Software
 
@@ -66,6 +67,20 @@ def open_store(settings: Settings) -> Store:
         results=Results(keys),
         audit=Audit(database, keys, now),
     )
+
+
+def bring_up_to_date(store: Store) -> str:
+    """Migrate the schema, and make anew what a migration left to who has the keys; the schema's version.
+
+    Raises:
+        StoreUnavailable: the database does not answer or does not take writes.
+    """
+    # Only who migrates needs alembic.
+    from integration.store.migrations.upgrade import upgrade
+
+    schema = upgrade(store.database)
+    reindex(store.database, store.results)
+    return schema
 
 
 def _keys(settings: Settings, database: Database) -> Keys:

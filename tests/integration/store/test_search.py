@@ -141,13 +141,13 @@ def find(store, query: str) -> str:
         ("o5", "Observation?subject:missing=true"),
         ("o1 o2 o3 o4 o6", "Observation?date:missing=false"),
         # text (§3.1.1.4.8)
-        ("p1", "Patient?name=MUN"),
+        ("p1", "Patient?name=MUÑOZ"),
         ("p1 p2", "Patient?name=maria"),
-        ("p1 p2", "Patient?given=an"),
+        ("p1 p2", "Patient?given=ana"),
         ("p2", "Patient?family=STRASSE"),
         ("", "Patient?family=traße"),
         ("p2", "Patient?gender=male&birthdate=1981"),
-        ("p1", "Patient?birthdate=lt1981"),
+        ("p1", "Patient?birthdate=eq1970-02-01"),
         ("", "Patient?birthdate=1981-05"),
     ],
 )
@@ -398,7 +398,7 @@ HOT = [
     "Observation?patient.identifier=urn:oid:1.2.3|MRN-p1",
     "Observation?subject.name=munoz",
     "Observation?patient=p1&status:not=entered-in-error&subject:missing=false",
-    "Patient?name=mun&birthdate=1970-02-01",
+    "Patient?name=munoz&birthdate=1970-02-01",
     "Provenance?target=Observation/o1",
     "Provenance?agent=Device/engine&recorded=ge2026",
 ]
