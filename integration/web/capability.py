@@ -16,6 +16,7 @@ _DESCRIPTION = (
     "What Wardwire wrote, as versioned resources. Nothing is changed in place; documents, media and studies "
     "are submitted by create or in a Bundle (docs/fhir-in.md). Modifiers: :missing on all, :not on tokens, "
     ":identifier and :[type] on references; chained parameters. Date prefixes: eq ne gt lt ge le sa eb. "
+    "Texts match as whole words and birthdate as a whole: the index holds keyed marks of them. "
     "Times without an offset are read as UTC. _sort takes _lastUpdated or one date parameter. :iterate on "
     "_include and _revinclude. Prefer: handling=strict refuses unknown parameters."
 )

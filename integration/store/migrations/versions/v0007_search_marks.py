@@ -23,6 +23,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     connection = op.get_bind()
+    if connection.dialect.name == "sqlite":
+        # What is deleted is overwritten, or it could still be read in the file.
+        connection.execute(sa.text("PRAGMA secure_delete = ON"))
     connection.execute(sa.text("DELETE FROM resource_index"))
     connection.execute(
         sa.text(
