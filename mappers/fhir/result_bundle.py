@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
 from mappers.domain.attribution import Software
 from mappers.domain.identifiers import Identity
@@ -102,7 +103,8 @@ class WrittenBundle:
     def bundle(self) -> Node:
         """A transaction (R4 §3.1.0.11): `urn:uuid:` fullUrls and references between entries, PUT by id.
 
-        What is said of resources that must be there already has no place in it: only the store knows them.
+        What only changes a resource that must be there already is a PATCH of its status, by its id or, where
+        that is not known, by its number: a server that does not have just one of it refuses.
         """
         shown = [found for entry in self.entries if entry.whole and (found := self._shown(entry))]
         urls = {_reference(each): f"urn:uuid:{each['id']}" for each in shown}
@@ -116,7 +118,8 @@ class WrittenBundle:
                     "request": {"method": "PUT", "url": _reference(each)},
                 }
                 for each in shown
-            ],
+            ]
+            + [_patch(entry) for entry in self.entries if not entry.whole],
         }
 
     def _shown(self, entry: Entry) -> Node | None:
@@ -308,6 +311,31 @@ class _Writer:
             for note in self._report.patient_notes:
                 text = "a note on the patient, and no patient: not written"
                 self._account.issues.append(Issue(Severity.WARNING, IssueCode.INCOMPLETE, note.origin, text))
+
+
+def _patch(entry: Entry) -> Node:
+    """What changes of a resource, as a FHIRPath Patch (R4 §3.1.0.10): its status."""
+    resource = entry.resource
+    kind = resource["resourceType"]
+    parts = [
+        {"name": "type", "valueCode": "replace"},
+        {"name": "path", "valueString": f"{kind}.status"},
+        {"name": "value", "valueCode": resource["status"]},
+    ]
+    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
+    return {"resource": patch, "request": {"method": "PATCH", "url": _address(entry)}}
+
+
+def _address(entry: Entry) -> str:
+    if not entry.numbers:
+        return _reference(entry.resource)
+    numbers = ",".join(
+        "|".join(quote(part, safe="") for part in (each.get("system"), each["value"]) if part)
+        for each in entry.numbers
+    )
+    subject = entry.resource.get("subject", {}).get("reference")
+    asked = f"identifier={numbers}" + (f"&subject={subject}" if subject else "")
+    return f"{entry.resource['resourceType']}?{asked}"
 
 
 def _reference(resource: Node) -> str:

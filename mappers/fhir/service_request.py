@@ -111,7 +111,9 @@ def write_notice(notice: OrderNotice, *, chart: Chart) -> Node:
             "subject": chart.subject,
         }
     )
-    account.wrote_all((notice.origin,), resource)
+    account.wrote(notice.origin, "ServiceRequest.status")
+    if reason:
+        account.wrote(notice.origin, "ServiceRequest.extension")
     return resource
 
 

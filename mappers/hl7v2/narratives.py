@@ -12,6 +12,7 @@ from typing import Final
 from mappers.domain.coding import LOINC, Concept
 from mappers.domain.results import Measurement
 from mappers.hl7v2 import values
+from mappers.hl7v2.datatypes import codes
 from mappers.hl7v2.plan import Result
 
 #: Impression of an imaging study; final diagnosis of a pathology report.
@@ -55,7 +56,7 @@ def sections(texts: Sequence[tuple[Concept | None, str]]) -> str | None:
 
 def name(code: Concept | None) -> str | None:
     """A code in words."""
-    if code is None:
+    if code is None or code == codes.UNKNOWN:
         return None
     shown = (coding.display or coding.code for coding in code.codings)
     return code.text or next((words for words in shown if words), None)

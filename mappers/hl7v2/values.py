@@ -33,7 +33,8 @@ from mappers.hl7v2.elements import Element, SegmentReader
 DOCUMENTS: Final = frozenset({"ED", "RP"})
 #: Types of running text, which may go on over several OBX.
 TEXTS: Final = frozenset({"TX", "FT", "ST"})
-_LINES: Final = frozenset({"TX", "FT"})
+#: Those of them that are lines by their type.
+LINES: Final = frozenset({"TX", "FT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def read(obx: SegmentReader, further: tuple[SegmentReader, ...] = ()) -> Observe
     present = obx.all(5)
     if not present and not further:
         return Observed(absent_reason="unknown", unit=_unit_alone(unit))
-    if own in _LINES or further:
+    if own in LINES or further:
         text = "\n".join(texts.lines(each, 5) or "" for each in (obx, *further)).strip("\n")
         for each in (obx, *further):
             each.first(2).take()

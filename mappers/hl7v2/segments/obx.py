@@ -254,7 +254,9 @@ def continues(before: SegmentReader, obx: SegmentReader) -> bool:
     """
     if values.kind(obx) not in values.TEXTS or values.kind(before) not in values.TEXTS:
         return False
-    if any(before.raw(n) != obx.raw(n) for n in (3, 4, 11, 21)) or not obx.raw(3):
+    if any(before.raw(n) != obx.raw(n) for n in (3, 4, 11, 21)):
+        return False
+    if not obx.raw(3) and not {values.kind(before), values.kind(obx)} <= values.LINES:
         return False
     if any(obx.raw(n) not in {"", before.raw(n)} for n in (6, 7, 8, 14)):
         return False
