@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from inference.media import sandbox, sniff
+from inference.media import sandbox
 from inference.media.pages import Box
 from inference.media.pdf import DEFAULT, PdfLimits
+from mappers.domain import media_types
 
 VALUE: Final = "#d0021b"
 BESIDE: Final = "#4a90d9"
@@ -43,7 +44,7 @@ def draw(content: bytes, number: int, marks: Sequence[Mark], *, limits: PdfLimit
         "number": number,
         "dpi": _DPI,
         "pixels": limits.pixels,
-        "is_pdf": sniff.media_type(content) == sniff.PDF,
+        "is_pdf": media_types.sniff(content) == media_types.PDF,
         "marks": [[list(mark.box), mark.colour] for mark in marks],
     }
     return base64.b64decode(sandbox.call("overlay", content, arguments=arguments, limits=limits.process))

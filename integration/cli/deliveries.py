@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import click
 
+from integration.cli import movers
 from integration.cli.stores import pass_store
-from integration.errors import WardwireError
 from integration.states import DeliveryState
 from integration.store.delivery_records import DeliveryFilter, StoredDelivery
 from integration.wiring.stores import Store
@@ -112,37 +110,13 @@ def as_dict(delivery: StoredDelivery) -> dict[str, Any]:
     }
 
 
-def _mover(name: str, state: DeliveryState, *, reason: str | None, text: str) -> click.Command:
-    """A command that puts deliveries into another state."""
-
-    @click.argument("delivery_ids", nargs=-1, required=True)
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, one delivery a line.")
-    @pass_store
-    def command(store: Store, delivery_ids: tuple[str, ...], *, as_json: bool) -> None:
-        failed = False
-        actor = f"user:{getpass.getuser()}"
-        for delivery_id in delivery_ids:
-            try:
-                moved = store.outbox.move(delivery_id, state, actor=actor, reason=reason).result()
-            except WardwireError as error:
-                failed = True
-                click.echo(f"{delivery_id}: {error}", err=True)
-                continue
-            click.echo(json.dumps(as_dict(moved)) if as_json else f"{delivery_id}  {moved.state.value}")
-        if failed:
-            raise SystemExit(1)
-
-    command.__doc__ = f"{text}\n\n\b\nExample:\n  wardwire deliveries {name} 019a…\n"
-    make: Callable[[Any], click.Command] = click.command(name)
-    return make(command)
-
-
-deliveries.add_command(
-    _mover("retry", DeliveryState.PENDING, reason=None, text="Send again now, the same bytes, same MSH-10.")
-)
-deliveries.add_command(
-    _mover("park", DeliveryState.PARKED, reason="by-operator", text="Keep deliveries from being sent.")
-)
-deliveries.add_command(
-    _mover("discard", DeliveryState.DISCARDED, reason="by-operator", text="Close deliveries; bytes stay.")
+movers.add(
+    deliveries,
+    {
+        "retry": (DeliveryState.PENDING, None, "Send again now, the same bytes, same MSH-10."),
+        "park": (DeliveryState.PARKED, "by-operator", "Keep deliveries from being sent."),
+        "discard": (DeliveryState.DISCARDED, "by-operator", "Close deliveries; bytes stay."),
+    },
+    rows=lambda store: store.outbox,
+    told=as_dict,
 )

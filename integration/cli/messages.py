@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import click
 
+from integration.cli import movers
 from integration.cli.deliveries import as_dict, line
+from integration.cli.movers import operator
 from integration.cli.stores import pass_store
-from integration.errors import WardwireError
 from integration.flows.convert import describe
 from integration.states import MessageState
 from integration.store.delivery_records import DeliveryFilter
@@ -144,13 +144,9 @@ def _audit_view(store: Store, message_id: str) -> None:
     from mappers.domain.times import Moment
 
     event = AuditEvent(
-        kind="message.viewed", at=Moment(utc_text(now())), actor=_operator(), message_id=message_id
+        kind="message.viewed", at=Moment(utc_text(now())), actor=operator(), message_id=message_id
     )
     store.audit.append(event).result()
-
-
-def _operator() -> str:
-    return f"user:{getpass.getuser()}"
 
 
 def _as_dict(message: StoredMessage) -> dict[str, Any]:
@@ -176,41 +172,14 @@ def _as_dict(message: StoredMessage) -> dict[str, Any]:
     }
 
 
-def _mover(name: str, state: MessageState, *, reason: str | None, text: str) -> click.Command:
-    """A command that puts messages into another state."""
-
-    @click.argument("message_ids", nargs=-1, required=True)
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON, one message a line.")
-    @pass_store
-    def command(store: Store, message_ids: tuple[str, ...], *, as_json: bool) -> None:
-        failed = False
-        for message_id in message_ids:
-            try:
-                moved = store.inbox.move(message_id, state, actor=_operator(), reason=reason).result()
-            except WardwireError as error:
-                failed = True
-                click.echo(f"{message_id}: {error}", err=True)
-                continue
-            click.echo(json.dumps(_as_dict(moved)) if as_json else f"{message_id}  {moved.state.value}")
-        if failed:
-            raise SystemExit(1)
-
-    command.__doc__ = f"{text}\n\n\b\nExample:\n  wardwire messages {name} 019a…\n"
-    make: Callable[[Any], click.Command] = click.command(name)
-    return make(command)
-
-
-messages.add_command(
-    _mover(
-        "replay", MessageState.RECEIVED, reason=None, text="Process messages again, from their stored bytes."
-    )
-)
-messages.add_command(
-    _mover("retry", MessageState.RECEIVED, reason=None, text="Try failed or parked messages again now.")
-)
-messages.add_command(
-    _mover("park", MessageState.PARKED, reason="by-operator", text="Keep messages from being processed.")
-)
-messages.add_command(
-    _mover("discard", MessageState.DISCARDED, reason="by-operator", text="Close messages; their bytes stay.")
+movers.add(
+    messages,
+    {
+        "replay": (MessageState.RECEIVED, None, "Process messages again, from their stored bytes."),
+        "retry": (MessageState.RECEIVED, None, "Try failed or parked messages again now."),
+        "park": (MessageState.PARKED, "by-operator", "Keep messages from being processed."),
+        "discard": (MessageState.DISCARDED, "by-operator", "Close messages; their bytes stay."),
+    },
+    rows=lambda store: store.inbox,
+    told=_as_dict,
 )

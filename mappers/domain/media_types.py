@@ -28,6 +28,7 @@ _SIGNATURES: Final = (
     (4, b"ftyp", "video/mp4"),
     (0, b"PK\x03\x04", "application/zip"),
     (0, b"\x1f\x8b", "application/gzip"),
+    (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
 )
 _OFFICE: Final = {
     b"word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -37,13 +38,14 @@ _AUDIO_MP4: Final = b"M4A "
 _HEAD: Final = 4096
 #: Readers find the header of a PDF within the first 1024 bytes (ISO 32000-1, Annex H.3).
 _PDF_HEAD: Final = 1024
+_PDF_HEADER: Final = re.compile(rb"%PDF-\d")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 def sniff(content: bytes) -> str | None:
     """The MIME type of bytes; None when nothing in them says so."""
     head = content[:_HEAD]
-    if b"%PDF-" in head[:_PDF_HEAD]:
+    if _PDF_HEADER.search(head[: _PDF_HEAD + 5]):
         return PDF
     if head[:4] == b"RIFF" and head[8:12] in {b"WAVE", b"WEBP"}:
         return "audio/wav" if head[8:12] == b"WAVE" else "image/webp"

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from inference.errors import InputRefused, ReaderMissing, Refusal
-from inference.media import image, ocr, pages, pdf, sniff
+from inference.media import image, ocr, pages, pdf
 from inference.media.pages import Box, Page, Pages, Word
 from inference.media.pdf import PdfLimits
 from inference.tasks.lab_report.strips import inside
+from mappers.domain import media_types
 from mappers.domain.documents import Document
 from mappers.domain.issues import Issue, IssueCode, Severity
 
@@ -39,7 +40,8 @@ class Acquired:
 
 def document_of(content: bytes, *, title: str | None = None) -> Document:
     """A document of bytes, its type by their content."""
-    return Document(content, sniff.media_type(content), hashlib.sha256(content).hexdigest(), title)
+    kind = media_types.sniff(content) or media_types.UNKNOWN
+    return Document(content, kind, hashlib.sha256(content).hexdigest(), title)
 
 
 def acquire(document: Document, *, limits: PdfLimits) -> Acquired:
@@ -49,12 +51,12 @@ def acquire(document: Document, *, limits: PdfLimits) -> Acquired:
         InputRefused: damaged, locked, of a kind that holds no report, or over a limit.
         ReaderMissing: the library for its kind is not installed.
     """
-    kind = sniff.media_type(document.content)
-    if kind == sniff.PDF:
+    kind = media_types.sniff(document.content) or media_types.UNKNOWN
+    if kind == media_types.PDF:
         return _pdf(document.content, limits)
     if kind.startswith("image/"):
         return _image(document.content, limits)
-    if kind == "text/plain":
+    if kind == media_types.TEXT:
         return Acquired((_plain(document.content.decode("utf-8")),), 1)
     raise InputRefused(Refusal.UNSUPPORTED, "the bytes are neither PDF, picture nor plain text")
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from inference import runs
 from inference.errors import InputRefused, OutputInvalid
-from inference.media import image, pdf, sniff
+from inference.media import image, pdf
 from inference.media.pages import Page
 from inference.media.pdf import DEFAULT, PdfLimits
 from inference.runs import Help
@@ -19,6 +19,7 @@ from inference.tasks.lab_report.asking import Claim
 from inference.tasks.lab_report.cells import Grammar
 from inference.tasks.lab_report.numbers import Marks
 from inference.tasks.lab_report.settling import Context, Terms, settle
+from mappers.domain import media_types
 from mappers.domain.attribution import ModelRun
 from mappers.domain.coding import Concept
 from mappers.domain.documents import Document
@@ -134,7 +135,7 @@ def _asked(
 def _pictures(document: Document, pages: Sequence[Page], limits: PdfLimits) -> dict[int, bytes]:
     numbers = [page.number for page in pages]
     try:
-        if sniff.media_type(document.content) == sniff.PDF:
+        if media_types.sniff(document.content) == media_types.PDF:
             drawn = pdf.render(document.content, numbers, dpi=_MODEL_DPI, limits=limits)
             return {number: picture.png for number, picture in zip(numbers, drawn, strict=True)}
         frames = image.read(document.content, pages=limits.pages).frames
