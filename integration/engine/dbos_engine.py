@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSClient, DBOSConfig, SetWorkflowID
 
 from integration.engine import dbos_guards, dbos_runs
+from integration.engine.dbos_pace import Pace
 from integration.engine.dbos_runs import APPLICATION, APPLICATION_VERSION
 from integration.engine.dbos_sweep import Doctor, Retention
 from integration.engine.dbos_turns import Turns
@@ -89,7 +90,7 @@ class DbosEngine:
             url: `sqlite:///path` or `postgresql+psycopg://...`; not the store's own SQLite file.
             executor: stable name of this worker, unique among all workers of the database.
             queues: the queues that all workers share.
-            polling_s: pause between two looks at a queue, seconds.
+            polling_s: pause between two looks at a queue, seconds; shorter while it works (`dbos_pace`).
             dead_after_s: a worker silent for so many seconds is dead; its runs go to others.
             keep_done_s: seconds for which runs that returned are remembered.
             keep_failed_s: the same for runs that raised or were parked.
@@ -107,7 +108,9 @@ class DbosEngine:
         self._held: _Open | None = None
         self._slot: IO[str] | None = None
         self._turns: Turns | None = None
-        self._heart: Loop | None = None
+        self._loops: tuple[Loop, ...] = ()
+        ordered = [queue.name for queue in queues if queue.ordered]
+        self._pace = Pace(ordered, lambda: self._open().client, idle_s=polling_s)
         self._parked_at_start: tuple[Run, ...] = ()
         dbos_guards.refuse_pickle()
 
@@ -244,8 +247,10 @@ class DbosEngine:
                 opened.roster.beat(self._executor)
                 self._turns = self._launch(opened)
             undo.pop_all()
-        self._heart = Loop("engine-heartbeat", self._beat, self._on_death)
-        self._heart.start()
+        ticks = {"engine-heartbeat": self._beat, "engine-pace": self._pace.tick}
+        self._loops = tuple(Loop(name, tick, self._on_death) for name, tick in ticks.items())
+        for loop in self._loops:
+            loop.start()
 
     def _register_queues(self, client: DBOSClient) -> None:
         for queue in self._queues.values():
@@ -262,6 +267,7 @@ class DbosEngine:
             client=opened.client,
             roster=opened.roster,
             limits={queue.name: queue.concurrency for queue in self._queues.values()},
+            ended=self._pace.ended,
         )
         dbos_guards.quieten_logs()
         DBOS(
@@ -290,16 +296,17 @@ class DbosEngine:
 
     def stop(self, drain_s: float) -> None:
         """See `EngineLifecycle.stop`."""
-        if self._turns and self._heart:
+        if self._turns and self._loops:
             self._turns.close()
             # What cannot be waited for or given back now is taken up at the next start.
             with contextlib.suppress(StoreUnavailable), answering():
                 self._drain(self._turns, drain_s)
             DBOS.destroy(destroy_registry=True)
-            self._heart.stop()
+            for loop in self._loops:
+                loop.stop()
             with contextlib.suppress(StoreUnavailable), answering():
                 self._open().doctor.after_stop(self._executor, here=self._turns.here)
-            self._turns = self._heart = None
+            self._turns, self._loops = None, ()
         if self._held:
             self._held.sql.dispose()
             self._held = None

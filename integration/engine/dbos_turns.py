@@ -51,15 +51,30 @@ class Turns:
     """
 
     def __init__(
-        self, *, sql: sa.Engine, client: DBOSClient, roster: Roster, limits: Mapping[str, int]
+        self,
+        *,
+        sql: sa.Engine,
+        client: DBOSClient,
+        roster: Roster,
+        limits: Mapping[str, int],
+        ended: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Args: limits: queue name -> runs side by side."""
+        """Remember what runs need.
+
+        Args:
+            sql: the engine's database.
+            client: of DBOS.
+            roster: suspects and holds.
+            limits: queue name -> runs side by side.
+            ended: called with the queue of a run that ended.
+        """
         self._sql = sql
         self._client = client
         self._roster = roster
         self._gate = Gate(limits)
         self._closing = threading.Event()
         self.here: set[str] = set()
+        self._ended_of = ended
         self._begun: deque[str] = deque(maxlen=_REMEMBERED)
 
     def close(self) -> None:
@@ -95,6 +110,7 @@ class Turns:
                 self._perform(claim, fn, suspect=standing.suspect)
         finally:
             self.here.discard(claim.run_id)
+            self._ended_of(claim.job.queue)
 
     def _perform(self, claim: _Claim, fn: Callable[[str], Later | None], *, suspect: bool) -> None:
         self._begun.append(claim.run_id)

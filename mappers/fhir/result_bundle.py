@@ -5,9 +5,8 @@ Every resource is judged before it is handed out: what R4 forbids is reported, n
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from mappers.domain.attribution import Software
 from mappers.domain.identifiers import Identity
@@ -31,8 +30,10 @@ from mappers.fhir import (
     specimen,
 )
 from mappers.fhir.account import Account
-from mappers.fhir.accruing import Member
 from mappers.fhir.chart import Chart, meta
+from mappers.fhir.written import Entry, WrittenBundle, reference_of
+
+__all__ = ["Entry", "WrittenBundle", "write"]
 
 Node = dict[str, Any]
 
@@ -48,88 +49,6 @@ _ORDER = (
     "DocumentReference",
     "Provenance",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One resource to be written.
-
-    Attributes:
-        resource: plain JSON data, judged valid.
-        standing: how this version ranks against one already there: an older or lower one never overwrites.
-        once: never written again when it is there (Device, Provenance).
-        by_element: it is put together with what is there, element by element (`merging`).
-        aliases: ids by which messages may call it that know another of its numbers only.
-        members: of a report that accrues results (`accruing`): what is said of each; None replaces them all.
-        promotes: the resource says only that what is there has this status now; it is none by itself.
-        numbers: FHIR Identifiers by which what is there is found, by any of them: a statement about an order
-            that names no test. It is none by itself.
-        deletes: elements of which the message says that they have no value any more (HL7 null).
-    """
-
-    resource: Node
-    standing: Standing | None = None
-    once: bool = False
-    by_element: bool = False
-    aliases: tuple[str, ...] = ()
-    members: tuple[Member, ...] | None = None
-    promotes: bool = False
-    numbers: tuple[Node, ...] = ()
-    deletes: tuple[str, ...] = ()
-
-    @property
-    def whole(self) -> bool:
-        """Whether the resource is one by itself, and no statement about one that must be there."""
-        return not (self.promotes or self.numbers)
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenBundle:
-    """The resources of one message.
-
-    Attributes:
-        entries: in dependency order: Device, Patient, Encounter, ServiceRequest, Specimen, Observation,
-            DiagnosticReport, DocumentReference, Provenance.
-        trace: (segment label, FHIR path) pairs for the ledger.
-        lost: (segment label, element) pairs of facts that FHIR could not carry.
-        issues: what FHIR could not carry; an error says that a resource was not written, which is our fault.
-    """
-
-    entries: tuple[Entry, ...]
-    trace: tuple[tuple[str, str], ...]
-    issues: tuple[Issue, ...] = field(default=())
-    lost: tuple[tuple[str, str], ...] = field(default=())
-
-    def bundle(self) -> Node:
-        """A transaction (R4 §3.1.0.11): `urn:uuid:` fullUrls and references between entries, PUT by id.
-
-        What only changes a resource that must be there already is a PATCH of its status, by its id or, where
-        that is not known, by its number: a server that does not have just one of it refuses.
-        """
-        shown = [found for entry in self.entries if entry.whole and (found := self._shown(entry))]
-        urls = {_reference(each): f"urn:uuid:{each['id']}" for each in shown}
-        return {
-            "resourceType": "Bundle",
-            "type": "transaction",
-            "entry": [
-                {
-                    "fullUrl": urls[_reference(each)],
-                    "resource": _with_urls(each, urls),
-                    "request": {"method": "PUT", "url": _reference(each)},
-                }
-                for each in shown
-            ]
-            + [_patch(entry) for entry in self.entries if not entry.whole],
-        }
-
-    def _shown(self, entry: Entry) -> Node | None:
-        """The resource; a Provenance without what is none by itself, and none when nothing is left of it."""
-        stated = {_reference(each.resource) for each in self.entries if each.numbers}
-        resource = entry.resource
-        if resource["resourceType"] != "Provenance" or not stated:
-            return resource
-        targets = [each for each in resource["target"] if each["reference"] not in stated]
-        return {**resource, "target": targets} if targets else None
 
 
 def write(
@@ -154,7 +73,7 @@ def write(
     writer.loose()
     writer.documents()
     writer.orphan_notes()
-    targets = [_reference(entry.resource) for entry in writer.ordered() if not entry.once]
+    targets = [reference_of(entry.resource) for entry in writer.ordered() if not entry.once]
     if targets:
         making = provenance.Making(software, recorded, responsible)
         made = provenance.write(report.source, targets=targets, making=making, chart=writer.chart)
@@ -195,7 +114,7 @@ class _Writer:
         """Keep a resource of which other messages may say more."""
         names = tuple(each.id for each in aliases)
         rank = rank or self._standing
-        before = self._entries.get(_reference(resource))
+        before = self._entries.get(reference_of(resource))
         if before is not None:
             resource, _ = merging.merge(before.resource, {}, resource, rank)
             names = tuple(dict.fromkeys((*before.aliases, *names)))
@@ -208,7 +127,7 @@ class _Writer:
         if errors:
             self._account.issues += errors
             return
-        self._entries[_reference(resource)] = entry or Entry(resource, self._standing)
+        self._entries[reference_of(resource)] = entry or Entry(resource, self._standing)
 
     def people(self) -> None:
         """Patient and Encounter."""
@@ -278,7 +197,7 @@ class _Writer:
     def _notice(self, notice: OrderNotice) -> None:
         """What is said of an order by its number: it is found where it is stored."""
         resource = service_request.write_notice(notice, chart=self.chart)
-        self._entries[_reference(resource)] = Entry(
+        self._entries[reference_of(resource)] = Entry(
             resource, self._standing, by_element=True, numbers=tuple(resource["identifier"])
         )
 
@@ -293,12 +212,12 @@ class _Writer:
     ) -> None:
         if measurement.promotes:
             resource = observation.write_promotion(measurement, chart=self.chart)
-            self._entries[_reference(resource)] = Entry(resource, measurement.standing, promotes=True)
+            self._entries[reference_of(resource)] = Entry(resource, measurement.standing, promotes=True)
             return
         resource = observation.write(
             measurement, report=report, section=section, notes=notes, chart=self.chart
         )
-        if _reference(resource) in self._entries:
+        if reference_of(resource) in self._entries:
             text = "two results of one message have the same identity: the later one stands"
             self._account.issues.append(
                 Issue(Severity.ERROR, IssueCode.DUPLICATE, self._account.origin, text)
@@ -311,44 +230,3 @@ class _Writer:
             for note in self._report.patient_notes:
                 text = "a note on the patient, and no patient: not written"
                 self._account.issues.append(Issue(Severity.WARNING, IssueCode.INCOMPLETE, note.origin, text))
-
-
-def _patch(entry: Entry) -> Node:
-    """What changes of a resource, as a FHIRPath Patch (R4 §3.1.0.10): its status."""
-    resource = entry.resource
-    kind = resource["resourceType"]
-    parts = [
-        {"name": "type", "valueCode": "replace"},
-        {"name": "path", "valueString": f"{kind}.status"},
-        {"name": "value", "valueCode": resource["status"]},
-    ]
-    patch = {"resourceType": "Parameters", "parameter": [{"name": "operation", "part": parts}]}
-    return {"resource": patch, "request": {"method": "PATCH", "url": _address(entry)}}
-
-
-def _address(entry: Entry) -> str:
-    if not entry.numbers:
-        return _reference(entry.resource)
-    numbers = ",".join(
-        "|".join(quote(part, safe="") for part in (each.get("system"), each["value"]) if part)
-        for each in entry.numbers
-    )
-    subject = entry.resource.get("subject", {}).get("reference")
-    asked = f"identifier={numbers}" + (f"&subject={subject}" if subject else "")
-    return f"{entry.resource['resourceType']}?{asked}"
-
-
-def _reference(resource: Node) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
-
-
-def _with_urls(node: Any, urls: dict[str, str]) -> Any:
-    """A copy in which references between entries are fullUrls."""
-    if isinstance(node, dict):
-        return {
-            name: urls.get(value, value)
-            if name == "reference" and isinstance(value, str)
-            else _with_urls(value, urls)
-            for name, value in node.items()
-        }
-    return [_with_urls(item, urls) for item in node] if isinstance(node, list) else node

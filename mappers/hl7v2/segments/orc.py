@@ -72,7 +72,6 @@ def read(
         return None
     images = beside.of("IPC", "ZDS")
     studies = [found for each in images if (found := ipc.study(each))]
-    instructions = [note for each in beside.timings for note in tq1.instructions(each)]
     order = Order(
         identity=identity,
         status=_status(orc),
@@ -100,13 +99,13 @@ def read(
         callback=_callback(orc, obr),
         reasons=_reasons(obr, beside.of("DG1")),
         clinical_information=texts.lines(obr, 13),
-        notes=(*beside.notes, *instructions),
+        notes=(*beside.notes, *(note for each in beside.timings for note in tq1.instructions(each))),
         based_on=_parents(orc, obr),
         supporting=beside.supporting,
         specimens=beside.specimens,
         origins=_origins(orc, obr, beside),
     )
-    return replace(order, emptied=_emptied(order, orc, obr, beside.timings))
+    return _without_nulls(order, orc, obr, beside.timings)
 
 
 def changes(orc: SegmentReader) -> bool:
@@ -124,16 +123,16 @@ def notice(orc: SegmentReader, *, identity: Identity, order_numbers: OrderNumber
     return OrderNotice(identity, held, status, reason, orc.label)
 
 
-def _emptied(
+def _without_nulls(
     order: Order, orc: SegmentReader | None, obr: SegmentReader, timings: Sequence[SegmentReader]
-) -> tuple[str, ...]:
-    """Attributes that HL7 null takes away, from any segment of the group."""
+) -> Order:
+    """The order with the attributes that HL7 null takes away, in any segment of the group."""
     found = obr.emptied(order, {"priority": (5,), "occurrence": (6,), "requester": (16,), "callback": (17,)})
     if orc:
         found += orc.emptied(order, {"requester": (12,), "callback": (14,), "status_reason": (16,)})
     for each in timings:
         found += each.emptied(order, {"priority": (9,), "occurrence": (7, 8)})
-    return tuple(dict.fromkeys(found))
+    return replace(order, emptied=tuple(dict.fromkeys(found)))
 
 
 def _origins(orc: SegmentReader | None, obr: SegmentReader, beside: Beside) -> tuple[str, ...]:
