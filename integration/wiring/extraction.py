@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from integration.engine.dispatcher import Dispatcher, plan
 from integration.engine.sweep import Sweeper
 from integration.flows.dictations import DictationAttachments
@@ -9,6 +11,7 @@ from integration.flows.dictations import Terms as RecordingTerms
 from integration.flows.documents import DocumentStory, LabAttachments
 from integration.flows.fhir_documents import FhirDocumentStory
 from integration.flows.filing_drafts import Cabinet
+from integration.flows.media_recordings import RecordingMediaStory
 from integration.flows.ports import Engine, Queue
 from integration.flows.presenting import Presenter
 from integration.flows.reading import HL7_V2, ReadingFlow, Story
@@ -73,8 +76,10 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
         clock=stores.now,
         responsible=responsible(settings),
     )
-    from_fhir = FhirDocumentStory(documents, build_copies(settings, store), store.database)
-    return {HL7_V2: documents, "DocumentReference": from_fhir}
+    copies = build_copies(settings, store)
+    sounds = RecordingMediaStory(replace(documents, readers=(recordings,)), copies, store.database)
+    from_fhir = FhirDocumentStory(documents, copies, store.database)
+    return {HL7_V2: documents, "DocumentReference": from_fhir, "Media": sounds}
 
 
 def build_dispatcher(store: Store, engine: Engine) -> Dispatcher:

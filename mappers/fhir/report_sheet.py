@@ -170,8 +170,8 @@ def _pictures(report: Node, shelf: Shelf) -> Iterator[Picture]:
     for each in report.get("media", []):
         media = shelf.get(each["link"]["reference"])
         content = media and media.get("content", {})
-        if not (media and content and content.get("data")):
-            continue
+        if not (media and content and content.get("data") and media.get("width")):
+            continue  # sound, or a picture of which nobody says how large it is
         try:
             data = base64.b64decode(content["data"], validate=True)
         except binascii.Error:

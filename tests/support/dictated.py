@@ -31,3 +31,9 @@ def message(
         f"OBX|1|ED|11488-4^Consultation note^LN||{data}||||||F|||{at}",
     )
     return "".join(f"{line}\r" for line in lines).encode()
+
+
+def is_transcript(document: dict) -> bool:
+    """Whether a DocumentReference is what a recogniser wrote, and stands."""
+    labels = {label["code"] for label in document["meta"].get("security", ())}
+    return "DICTAST" in labels and document["status"] == "current"

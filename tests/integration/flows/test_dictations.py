@@ -27,7 +27,7 @@ from mappers.fhir import r4
 from mappers.fhir.digests import source_uri
 from mappers.fhir.places import EXTRACTED_FROM
 from tests.integration.flows.test_documents import Bench
-from tests.support.dictated import SPOKEN, message
+from tests.support.dictated import SPOKEN, is_transcript, message
 from tests.support.recordings import by_ffmpeg as coated
 from tests.support.recordings import encoded, needs_ffmpeg, noise, voice
 
@@ -70,7 +70,7 @@ class Booth(Bench):
 
     def transcripts(self) -> list[Any]:
         """The documents that a model wrote."""
-        return [each for each in self.all("DocumentReference") if each.get("docStatus") == "preliminary"]
+        return [each for each in self.all("DocumentReference") if is_transcript(each)]
 
 
 @pytest.fixture
@@ -98,7 +98,8 @@ def test_a_dictation_becomes_a_transcript_and_a_draft(open_booth) -> None:
 
     (transcript,) = booth.transcripts()
     (report,) = booth.all("DiagnosticReport", "preliminary")
-    (source,) = [each for each in booth.all("DocumentReference") if each["id"] != transcript["id"]]
+    related = transcript["context"]["related"][0]["reference"].partition("/")[2]
+    (source,) = [each for each in booth.all("DocumentReference") if each["id"] == related]
     assert (
         "FINDINGS\nthe heart is normal. no pneumothorax.\n\nIMPRESSION\n5.50 mm nodule in the left upper lobe."
         == text_of(transcript)
@@ -183,7 +184,7 @@ def test_the_same_recording_sent_again_is_heard_once(open_booth) -> None:
     booth.dictated()
     booth.dictated(control_id="DICT-2")
 
-    (current,) = [each for each in booth.transcripts() if each["status"] == "current"]
+    (current,) = booth.transcripts()
     assert "no pneumothorax" in text_of(current)
     assert 1 == len(booth.all("DiagnosticReport", "preliminary"))
 
