@@ -16,7 +16,8 @@ from integration import settings as configuration
 
 if TYPE_CHECKING:
     from inference.ports import Transcript
-    from mappers.domain.findings import JudgedReport, Section
+    from inference.tasks.evidence import Still
+    from mappers.domain.findings import JudgedReport, Place, Section, Source
 
 
 @click.command()
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 @click.option("--conversation", is_flag=True, help="Several people speak: label it, and do not arrange it.")
 @click.option(
     "--arrange-conversations", is_flag=True, help="Arrange what was said though several people speak."
+)
+@click.option(
+    "--about",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="A picture (PNG, JPEG): the recording is a question about it, and the answer a draft.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="The same JSON on one line (it is JSON without it, too)."
@@ -37,6 +44,7 @@ def transcribe(  # noqa: PLR0913  (one argument an option)
     config: Path | None,
     file: Path,
     model: str,
+    about: tuple[Path, ...],
     *,
     conversation: bool,
     arrange_conversations: bool,
@@ -71,7 +79,11 @@ def transcribe(  # noqa: PLR0913  (one argument an option)
     told = Told(conversation=conversation, arrange_conversations=arrange_conversations)
     try:
         recording = reader.open(file)
-        transcript, report = reader.hear(recording), reader.read(recording, told)
+        transcript = reader.hear(recording)
+        if about:
+            report = reader.ask(recording, told, [_still(path) for path in about])
+        else:
+            report = reader.read(recording, told)
         printed = shown(report, transcript, model=reader.model, duration=recording.seconds)
     except InferenceError as error:
         click.echo(f"wardwire transcribe: refused: {error}", err=True)
@@ -84,6 +96,30 @@ def transcribe(  # noqa: PLR0913  (one argument an option)
         click.echo(_fhir(report, file, settings), nl=False)
         return
     click.echo(json.dumps(printed, ensure_ascii=False, indent=None if as_json else 1))
+
+
+def _still(path: Path) -> Still:
+    """A picture as evidence.
+
+    Raises:
+        InputRefused: it is none.
+    """
+    import hashlib
+
+    from inference.media import image
+    from inference.tasks.evidence import Still
+    from mappers.domain import media_types
+    from mappers.domain.findings import Source, SourceKind
+
+    content = path.read_bytes()
+    frame = image.read(content, pages=1).frames[0]
+    source = Source(
+        kind=SourceKind.IMAGE,
+        sha256=hashlib.sha256(content).hexdigest(),
+        media_type=media_types.sniff(content) or media_types.UNKNOWN,
+        rendering="upright, 8 bits",
+    )
+    return Still(png=frame.png, source=source, columns=frame.width, rows=frame.height)
 
 
 def _fhir(report: JudgedReport, file: Path, settings: configuration.Settings) -> bytes:
@@ -111,7 +147,7 @@ def shown(
     """What the command prints."""
     from inference.ports import SAMPLE_RATE
 
-    spoken, source = report.transcription, report.sources[0]
+    spoken, source = report.transcription, _of_recording(report)
     run = spoken.run if spoken else None
     return {
         "text": spoken.text if spoken else "",
@@ -141,21 +177,26 @@ def shown(
     }
 
 
-def _section(section: Section) -> dict[str, Any]:
-    from mappers.domain.findings import AudioInterval
+def _of_recording(report: JudgedReport) -> Source:
+    from mappers.domain.findings import SourceKind
 
+    return next(each for each in report.sources if each.kind is SourceKind.RECORDING)
+
+
+def _section(section: Section) -> dict[str, Any]:
     return {
         "section": section.key,
         "title": section.title,
         "sentences": [
-            {
-                "text": sentence.text,
-                "start": place.start,
-                "end": place.end,
-                "quote": place.quote,
-            }
+            {"text": sentence.text} | (_interval(sentence.places[0]) if sentence.places else {})
             for sentence in section.sentences
-            for place in sentence.places
-            if isinstance(place, AudioInterval)
         ],
     }
+
+
+def _interval(place: Place) -> dict[str, Any]:
+    from mappers.domain.findings import AudioInterval
+
+    if not isinstance(place, AudioInterval):
+        return {}
+    return {"start": place.start, "end": place.end, "quote": place.quote}

@@ -7,7 +7,7 @@ from typing import Any
 
 from mappers.domain.attribution import Software
 from mappers.domain.documents import ClinicalDocument, Document
-from mappers.domain.findings import JudgedReport
+from mappers.domain.findings import JudgedReport, SourceKind
 from mappers.domain.identifiers import Identity
 from mappers.domain.people import Organization
 from mappers.domain.results import standing
@@ -37,7 +37,7 @@ def bundle_of(
         recorded: now, an instant.
         responsible: on whose behalf Wardwire acts.
     """
-    source = report.sources[0]
+    source = next(each for each in report.sources if each.kind is SourceKind.RECORDING)
     identity = Identity("DocumentReference", (source.sha256,))
     filed = ClinicalDocument(
         identity=identity,
@@ -59,6 +59,7 @@ def bundle_of(
         recorded=recorded,
         responsible=responsible,
     )
-    known = replace(report, sources=(replace(source, reference=identity.reference), *report.sources[1:]))
+    named = replace(source, reference=identity.reference)
+    known = replace(report, sources=tuple(named if each is source else each for each in report.sources))
     written = judged_bundle.write(known, reading=reading, whose=Whose())
     return WrittenBundle((Entry(document, filed.standing), *written.entries), ()).bundle()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from inference import demo
 from inference.backends.calling import ModelHost
 from inference.errors import BackendMisconfigured
 from inference.media import audio
 from inference.media.audio import AudioLimits, Recording
 from inference.media.streams import Source
 from inference.ports import ModelCard, Parameters, Sound, TextGenerator, Transcriber, Transcript
-from inference.runs import RunMemo
+from inference.runs import Help, RunMemo
 from inference.tasks import dictation
 from inference.tasks.dictation import Staff, Told
+from inference.tasks.evidence import Still
+from inference.tasks.reading import Aids
 from integration.settings import FhirServerSettings, ModelHostSettings, ModelSettings, Settings
 from integration.store.ids import utc_text
 from integration.wiring.readers import LAB_MODEL, LazyGenerator
@@ -86,6 +89,8 @@ def _local(settings: ModelSettings) -> Transcriber:
     made = LocalTranscriber(
         LocalSpeech(
             model=settings.model,
+            name=demo.name_of(settings.model),
+            demonstration=demo.is_demonstration(settings.model),
             revision=settings.revision,
             dtype=settings.dtype,
             device=settings.device,
@@ -209,6 +214,12 @@ class DictationReader:
             InferenceError: it cannot be heard, or not now.
         """
         return dictation.read(recording, self._staff(arrange=arrange), told)
+
+    def ask(self, recording: Recording, told: Told, stills: Sequence[Still]) -> JudgedReport:
+        """The answer to a question that was spoken about images. Raises as `read`."""
+        staff = self._staff(arrange=False)
+        help_ = Help(self.arranger, self.memo, staff.now) if self.arranger else None
+        return dictation.ask(recording, staff, Aids(help_=help_), stills=stills, told=told)
 
     def _staff(self, *, arrange: bool) -> Staff:
         if self.transcriber is None:

@@ -29,6 +29,8 @@ class LocalSpeech:
 
     Attributes:
         model: folder with the checkpoint, or the id of one that is already in the local cache.
+        name: on its card, in the place of `model`.
+        demonstration: whether it is a demonstration checkpoint: whatever it says is labelled as such.
         revision: commit of the checkpoint, where `model` is an id.
         dtype: "float32" or "bfloat16".
         device: "cpu", "cuda", "cuda:1".
@@ -39,6 +41,8 @@ class LocalSpeech:
     """
 
     model: str
+    name: str = ""
+    demonstration: bool = False
     revision: str = "main"
     dtype: str = "float32"
     device: str = "cpu"

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from inference import demo
 from inference.backends.local.speech import LocalSpeech
 from inference.backends.local.weights import digest
 from inference.errors import BackendMisconfigured, BackendUnavailable
@@ -200,11 +199,11 @@ class LocalTranscriber:
     def _carded(self, model: Any) -> ModelCard:
         chosen = self._settings
         return ModelCard(
-            id=demo.name_of(chosen.model),
+            id=chosen.name or chosen.model,
             revision=getattr(model.config, "_commit_hash", None) or chosen.revision,
             weights_digest=digest(chosen.model, model),
             backend="transformers",
-            demonstration=demo.is_demonstration(chosen.model),
+            demonstration=chosen.demonstration,
         )
 
 

@@ -139,7 +139,7 @@ def _nothing(recording: Heard, told: Told, issues: tuple[Issue, ...]) -> JudgedR
         title="Dictation",
         code=told.code,
         category=(),
-        sources=(_source(recording, told),),
+        sources=(source_of(recording, told),),
         coverage=_coverage(recording),
         issues=(*recording.issues, *issues),
         effective=told.effective,
@@ -163,7 +163,7 @@ def _report(
         title="Conversation" if signs else "Dictation",
         code=told.code,
         category=(),
-        sources=(_source(recording, told),),
+        sources=(source_of(recording, told),),
         coverage=_coverage(recording),
         sections=_sections(dictated.utterances, arranged, recording.sha256) if arrange else (),
         # The words of the sections are the recogniser's, whoever arranged them.
@@ -176,7 +176,7 @@ def _report(
             *_issues(transcript, arranged, asked),
         ),
         effective=told.effective,
-        transcription=_transcription(transcript, dictated, run, conversation=bool(signs)),
+        transcription=transcription_of(transcript, dictated, run, conversation=bool(signs)),
         reasons=signs,
     )
 
@@ -264,9 +264,10 @@ def _issues(transcript: Transcript, arranged: Arranged, asked: _Asked) -> Iterat
         yield Issue(Severity.INFORMATION, IssueCode.INFORMATIONAL, "transcript", text)
 
 
-def _transcription(
+def transcription_of(
     transcript: Transcript, dictated: Dictated, run: ModelRun, *, conversation: bool
 ) -> Transcription:
+    """What was recognised, with the words as they were and as they are shown."""
     return Transcription(
         raw=transcript.text,
         text=dictated.text,
@@ -277,7 +278,8 @@ def _transcription(
     )
 
 
-def _source(recording: Heard, told: Told) -> Source:
+def source_of(recording: Heard, told: Told) -> Source:
+    """The recording as evidence."""
     return Source(
         kind=SourceKind.RECORDING,
         sha256=recording.sha256,

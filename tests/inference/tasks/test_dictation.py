@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from inference.backends.scripted import ScriptedGenerator
 from inference.backends.speech import ScriptedTranscriber
 from inference.ports import SpokenWord, Transcript, TranscriptSegment
-from inference.runs import MemoryMemo
+from inference.runs import Help, MemoryMemo
 from inference.tasks import dictation
 from inference.tasks.dictation import conversation, fidelity, sentences, tokens
 from inference.tasks.dictation.fidelity import Changes
+from inference.tasks.question import Text
+from inference.tasks.reading import Aids
 from mappers.domain.findings import GuardOutcome, JudgedReport
 from mappers.domain.issues import Issue
 from mappers.domain.times import Moment
@@ -323,3 +325,42 @@ def test_words_without_times_get_those_of_their_segment() -> None:
 def test_what_counts_as_a_change(before: str, after: str, changes: Changes) -> None:
     """Marks, capitals and hesitation may differ; words may not."""
     assert changes == fidelity.changes(before, after)
+
+
+def spoken_question(sound: Sound, said: str, answer: Any, told: dictation.Told | None = None) -> JudgedReport:
+    model = ScriptedGenerator([answer])
+    model.start()
+    aids = Aids(help_=Help(model, MemoryMemo(), now))
+    letter = Text("Letter", "The scan shows an effusion on the left.")
+    return dictation.ask(sound, staff(said), aids, texts=(letter,), told=told)
+
+
+def test_a_spoken_question_is_asked_as_a_written_one() -> None:
+    """The words that were recognised are the question; the recording is among the evidence."""
+    answer = {"answerable": True, "answer": "There is an effusion on the left."}
+    report = spoken_question(Sound(), "is there an effusion {question mark}", answer)
+
+    assert {
+        "question": ["is there an effusion?"],
+        "answer": ["There is an effusion on the left."],
+    } == placed(report)
+    assert ("is there an effusion {question mark}", "question@1") == (report.transcription.raw, report.task)
+    assert ["text", "recording"] == [source.kind.value for source in report.sources]
+
+
+@pytest.mark.parametrize(
+    ("sound", "said", "told", "reason"),
+    [
+        (Sound(has_voice=False), "invented", None, "nothing was recognised"),
+        (Sound(), "", None, "nothing was recognised"),
+        (Sound(), "is it clear", dictation.Told(conversation=True), "several people speak"),
+    ],
+)
+def test_what_is_no_question_is_not_asked(
+    sound: Sound, said: str, told: dictation.Told | None, reason: str
+) -> None:
+    """No model answers noise, silence or a conversation."""
+    report = spoken_question(sound, said, {"answerable": True, "answer": "Yes."}, told)
+
+    assert reason in report.not_read
+    assert ((), ()) == (report.sections, report.runs)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from integration.cli.main import wardwire
 from mappers.fhir import r4
@@ -159,3 +160,22 @@ def test_an_evaluation_that_cannot_be_made_exits_one(call, tmp_path: Path, datas
         1
         == CliRunner().invoke(wardwire, ["evaluate", "dictation", str(dataset), "--model", "none"]).exit_code
     )
+
+
+def test_a_question_about_a_picture_is_answered(call, wav: Path, tmp_path: Path, monkeypatch) -> None:
+    """The recording is the question, the picture the evidence, the answer a draft."""
+    picture = tmp_path / "chest.png"
+    Image.new("L", (64, 48), 90).save(picture)
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps([json.dumps({"answerable": True, "answer": "No effusion is seen."})]))
+    monkeypatch.setenv("WARDWIRE_MODELS__MEDGEMMA__BACKEND", "scripted")
+    monkeypatch.setenv("WARDWIRE_MODELS__MEDGEMMA__MODEL", str(answers))
+    done = call("transcribe", wav, "--about", picture, says=["is there an effusion {question mark}"])
+    told = json.loads(done.stdout)
+
+    assert 0 == done.exit_code
+    assert [("question", "is there an effusion?"), ("answer", "No effusion is seen.")] == [
+        (section["section"], section["sentences"][0]["text"]) for section in told["sections"]
+    ]
+    bundle = r4.decode(call("transcribe", wav, "--about", picture, "--fhir", says=["is it"]).stdout_bytes)
+    assert [] == list(r4.validate(bundle))
