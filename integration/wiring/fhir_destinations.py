@@ -26,7 +26,7 @@ from integration.wiring.fhir_servers import build_fhir_server
 from integration.wiring.stores import Store
 
 #: SMART system scopes for what is looked up and written at a destination (SMART App Launch 2.2).
-_SCOPE = " ".join(
+WRITE_SCOPE = " ".join(
     (
         *(f"system/{kind}.rs" for kind in capability.LOOKED_UP),
         *(f"system/{kind}.crus" for kind in capability.WRITTEN),
@@ -61,7 +61,7 @@ def build_server(name: str, settings: DestinationSettings, *, patience: Patience
     """
     fhir = settings.fhir
     if "scope" not in fhir.auth.model_fields_set:
-        scope = f"{_SCOPE} system/Task.crus" if settings.tasks else _SCOPE
+        scope = f"{WRITE_SCOPE} system/Task.crus" if settings.tasks else WRITE_SCOPE
         fhir = fhir.model_copy(update={"auth": fhir.auth.model_copy(update={"scope": scope})})
     server = build_fhir_server(f"destinations.{name}.fhir", fhir, patience=patience)
     assert server is not None  # the settings demand a base

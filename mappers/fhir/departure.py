@@ -59,6 +59,14 @@ def urn_of(reference: str) -> str:
         return uuid.uuid5(NAMESPACE, reference).urn
 
 
+def full_url_of(reference: str) -> str:
+    """What a resource of ours is called within a transaction.
+
+    Not its URN: some servers put the new id wherever the fullUrl stands, in an identifier too.
+    """
+    return uuid.uuid5(NAMESPACE, f"transaction\x1f{reference}").urn
+
+
 def identifier_of(reference: str) -> Node:
     """The business identifier of a resource of ours."""
     return {"system": URI_SYSTEM, "value": urn_of(reference)}

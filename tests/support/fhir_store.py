@@ -253,13 +253,11 @@ def _literals(node: Any) -> Iterator[str]:
 
 def _renamed(node: Any, names: dict[str, str]) -> Any:
     if isinstance(node, dict):
-        return {
-            name: names.get(value, value)
-            if name == "reference" and isinstance(value, str)
-            else _renamed(value, names)
-            for name, value in node.items()
-        }
-    return [_renamed(each, names) for each in node] if isinstance(node, list) else node
+        return {name: _renamed(value, names) for name, value in node.items()}
+    if isinstance(node, list):
+        return [_renamed(each, names) for each in node]
+    # Wherever it stands, as some servers do.
+    return names.get(node, node) if isinstance(node, str) else node
 
 
 def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> httpx2.Response:

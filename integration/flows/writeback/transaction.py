@@ -69,7 +69,7 @@ class Transaction:
     def _entries(self, found: dict[str, Place]) -> tuple[list[tuple[Place, Node]], list[Place]]:
         """The entries of what has to be written, and what says the same already."""
         there = {
-            key: place.link or {"reference": departure.urn_of(key)}
+            key: place.link or {"reference": departure.full_url_of(key)}
             for key, place in found.items()
             if place.link or not place.done
         }
@@ -110,7 +110,7 @@ def _entry(place: Place, resource: Node) -> Node:
     request = {"method": "POST", "url": item.kind}
     if item.kind != "Provenance":
         request["ifNoneExist"] = departure.query_of(item.reference)
-    return {"fullUrl": departure.urn_of(item.reference), "resource": resource, "request": request}
+    return {"fullUrl": departure.full_url_of(item.reference), "resource": resource, "request": request}
 
 
 def _is_repeatable(bundle: Node) -> bool:
