@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -21,6 +21,7 @@ from mappers.domain.documents import Document
 from mappers.domain.issues import Refused
 from mappers.domain.results import LabReport, Report
 from mappers.domain.times import Moment
+from mappers.fhir import results_reader
 from mappers.hl7v2.outbound import mdm_t02, oru_r01
 from mappers.hl7v2.outbound.recipient import Outgoing, Recipient
 
@@ -128,9 +129,20 @@ def _parcels(report: LabReport, destination: Destination, now: Moment) -> Iterat
         return
     for each in report.reports:
         write = partial(
-            mdm_t02.write, report, each, recipient=to, now=now, documents=_documents(report, each)
+            mdm_t02.write,
+            report,
+            _as_document(each),
+            recipient=to,
+            now=now,
+            documents=_documents(report, each),
         )
         yield _parcel(destination, _references(each), write)
+
+
+def _as_document(report: Report) -> Report:
+    """A report that says all of it as text already, without the results that say it once more."""
+    spoken = tuple(each for each in report.measurements if results_reader.AS_TEXT in each.origins)
+    return replace(report, measurements=spoken) if spoken else report
 
 
 def _documents(whole: LabReport, report: Report) -> tuple[Document, ...]:

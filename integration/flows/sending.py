@@ -13,23 +13,27 @@ versions that the commit made, by name: it gets no version of a result that is o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from integration.flows.addressing import Addressing
+from integration.flows.addressing import Addressing, Form
+from integration.flows.shelf import Shelf
 from integration.flows.writeback import manifest
 from integration.store.database import Transaction
 from integration.store.delivery_records import Parcel
 from integration.store.outbox import Outbox, Prepared
 from integration.store.records import StoredMessage
 from integration.store.result_records import Outcome, WriteOutcome
+from mappers.domain.attribution import MessageSource
 from mappers.domain.issues import Severity
 from mappers.domain.results import LabReport
+from mappers.domain.standing import utc
 from mappers.domain.times import Moment
-from mappers.fhir import r4
+from mappers.fhir import departure, r4, results_reader
 
 _NEWS = frozenset({Outcome.CREATED, Outcome.UPDATED})
+_UNSIGNED = frozenset({"registered", "preliminary"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,15 @@ Leaving = Prepared | Bound
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The way from results to the outbox."""
+    """The way from results to the outbox.
+
+    Attributes:
+        shelf: where what resources refer to is found, to write them as HL7 v2.
+    """
 
     outbox: Outbox
     addressing: Addressing
+    shelf: Shelf | None = None
 
     def prepare(
         self, message: StoredMessage, reports: Sequence[LabReport], *, draft: bool = False
@@ -76,7 +85,8 @@ class Sending:
     ) -> tuple[Leaving, ...]:
         """The same for resources: a report that was signed, a draft, or one that is taken back.
 
-        What R4 forbids is not queued: its delivery is parked, with the place of the fault.
+        HL7 v2 destinations get the reports among them, rendered anew, and who signed. What R4 forbids, or
+        nobody can be named for, is not queued: its delivery is parked, with the place of the fault.
 
         Args:
             message: which they come from; its channel and kind decide where they go.
@@ -89,10 +99,36 @@ class Sending:
         names = self.addressing.servers(message.channel, message.trigger, draft=draft)
         fault = _fault(resources) if names else None
         if fault is None:
-            return tuple(Bound(name, draft) for name in names)
-        about = tuple(f"{each['resourceType']}/{each['id']}" for each in resources)
-        parcels = (Parcel(destination=name, form=manifest.FORM, about=about, problem=fault) for name in names)
-        return tuple(self.outbox.prepare(message, parcel) for parcel in parcels)
+            leaving: tuple[Leaving, ...] = tuple(Bound(name, draft) for name in names)
+        else:
+            about = tuple(map(departure.reference_of, resources))
+            faulty = [
+                Parcel(destination=name, form=manifest.FORM, about=about, problem=fault) for name in names
+            ]
+            leaving = tuple(self.outbox.prepare(message, parcel) for parcel in faulty)
+        rendered = self._rendered(message, resources, draft=draft)
+        return (*leaving, *(self.outbox.prepare(message, parcel) for parcel in rendered))
+
+    def _rendered(
+        self, message: StoredMessage, resources: Sequence[Mapping[str, Any]], *, draft: bool
+    ) -> tuple[Parcel, ...]:
+        """The reports among resources as HL7 v2, for the destinations that read it."""
+        to = self.addressing.of(message.channel, message.trigger)
+        if all(each.form is Form.FHIR or (draft and not each.drafts) for each in to):
+            return ()
+        shelf = self.shelf.behind(resources) if self.shelf else {}
+        if not draft:
+            # What nobody signed does not leave with what somebody did.
+            shelf = {key: each for key, each in shelf.items() if each.get("status") not in _UNSIGNED}
+        report = results_reader.read(resources, shelf=shelf, source=_source(message, resources))
+        if report is None:
+            return ()
+        moments = [each.issued for each in report.reports if each.issued and each.issued.is_instant]
+        now = max(moments, key=utc, default=Moment(message.received_at))
+        parcels = self.addressing.parcels([report], channel=message.channel, now=now, draft=draft)
+        if report.patient is None:
+            return tuple(replace(each, pieces=(), problem="DiagnosticReport.subject") for each in parcels)
+        return parcels
 
     def add(
         self,
@@ -134,6 +170,18 @@ class Sending:
             destination=bound.destination, form=manifest.FORM, pieces=(going.encode(),), about=about
         )
         return (self.outbox.prepare(message, parcel, in_row=True),)
+
+
+def _source(message: StoredMessage, resources: Sequence[Mapping[str, Any]]) -> MessageSource:
+    return MessageSource(
+        control_id=message.control_id,
+        trigger=message.trigger,
+        version="",
+        sent_at=None,
+        sha256="",
+        size=0,
+        processing_id="T" if results_reader.is_test(resources) else "P",
+    )
 
 
 def _fault(resources: Sequence[Mapping[str, Any]]) -> str | None:

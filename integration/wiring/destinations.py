@@ -11,8 +11,11 @@ from integration.errors import SettingsInvalid
 from integration.flows.addressing import Addressing, Destination, Form, Route
 from integration.flows.deliver import Patience
 from integration.flows.ports import Courier
+from integration.flows.sending import Sending
+from integration.flows.shelf import Shelf
 from integration.settings import ClientTlsSettings, DestinationSettings, Settings
 from integration.store.durable_files import publish
+from integration.wiring.stores import Store
 from mappers.hl7v2 import charsets
 from mappers.hl7v2.delimiters import Delimiters, read_delimiters, usable
 from mappers.hl7v2.outbound.recipient import Recipient
@@ -29,6 +32,15 @@ def build_addressing(settings: Settings) -> Addressing:
         routes=tuple(Route(each.destinations, each.channel, each.message_type) for each in settings.routes),
         channels={name: channel.destinations for name, channel in settings.channels.items()},
     )
+
+
+def build_sending(settings: Settings, store: Store) -> Sending:
+    """What leaves, and where to.
+
+    Raises:
+        SettingsInvalid: a character set or delimiters that cannot be written.
+    """
+    return Sending(store.outbox, build_addressing(settings), Shelf(store.database, store.results))
 
 
 def _destination(name: str, settings: DestinationSettings) -> Destination:

@@ -19,7 +19,6 @@ from integration.engine.sweep import Sweeper
 from integration.flows.acknowledge import ApplicationAcks, Forwarding
 from integration.flows.lab_report import LabReportFlow
 from integration.flows.ports import Queue
-from integration.flows.sending import Sending
 from integration.settings import Settings
 from integration.store import heartbeats
 from integration.wiring import extraction, stores
@@ -30,7 +29,7 @@ from integration.wiring.deliveries import (
     build_queues,
     build_sweeper,
 )
-from integration.wiring.destinations import build_addressing
+from integration.wiring.destinations import build_sending
 from integration.wiring.fhir_feeds import Feeds, build_feeds
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
@@ -84,7 +83,7 @@ def build_flow(
         metrics=metrics,
         max_attempts=settings.engine.max_attempts,
         extracting=extraction.extracting(settings),
-        sending=Sending(store.outbox, build_addressing(settings)),
+        sending=build_sending(settings, store),
         others=feeds.stories if feeds else {},
     )
 

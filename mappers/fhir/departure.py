@@ -7,8 +7,8 @@ Pure JSON work: which resource stands for which at the other server is decided b
 | the id | an identifier `urn:uuid:…`; of a Provenance, which has none, a tag |
 | meta.versionId, meta.lastUpdated | nothing: the other server has its own |
 | a reference to what the other server has | its reference there, without a version |
-| a reference to what it has not, but a business identifier tells | that identifier (a logical reference) |
-| a reference that nothing tells | its display alone, else nothing |
+| a reference to what it has not | its business identifier, else the name of ours (a logical reference) |
+| a logical reference to an address of the other server | that reference |
 | an attachment that points to a Binary of ours | the bytes inline |
 | an attachment that points elsewhere | nothing: servers do not link to what a client names (US Core 9) |
 """
@@ -137,7 +137,7 @@ def depart(
 
     Args:
         resource: as stored.
-        links: by `Type/id` of ours, the Reference that stands for it there; what is missing is not there.
+        links: by `Type/id` of ours, the Reference that stands for it there; what is missing is named.
         base: of the other server; absolute references below it become relative.
         inline: Binary resources by key, for attachments that point to them.
     """
@@ -166,6 +166,8 @@ class _Rewriting:
         """An object; None where nothing of it may leave."""
         if isinstance(node.get("reference"), str):
             return self._reference(node)
+        if (there := self._address(node)) is not None:
+            return there
         written: Node = {}
         for name, value in node.items():
             kept = self._value(name, value)
@@ -184,7 +186,7 @@ class _Rewriting:
             return self._attachment(value)
         return self.node(value)
 
-    def _reference(self, node: Node) -> Node | None:
+    def _reference(self, node: Node) -> Node:
         literal = node["reference"]
         if literal.startswith("#"):
             return node
@@ -196,12 +198,21 @@ class _Rewriting:
             # Elsewhere: what names it stays, as a name.
             rest.setdefault("identifier", {"system": URI_SYSTEM, "value": literal})
             return rest
-        there = self._links.get(key)
-        if there is None:
-            return rest if rest.keys() - {"type"} else None
+        there = self._links.get(key) or logical(key)
         if "reference" in there:
             return {**there, **rest}
         return {**rest, **there, **({"identifier": rest["identifier"]} if "identifier" in rest else {})}
+
+    def _address(self, node: Node) -> Node | None:
+        """A logical reference to a resource of the other server by its address, as a literal one."""
+        named = _node(node.get("identifier"))
+        value = named.get("value")
+        if named.get("system") != URI_SYSTEM or not isinstance(value, str):
+            return None
+        key = key_of(value.removeprefix(self._base)) if value.startswith(self._base) else None
+        if key is None or node.keys() - {"identifier", "type", "display", "id", "extension"}:
+            return None
+        return {"reference": key, **{name: each for name, each in node.items() if name != "identifier"}}
 
     def _attachment(self, node: Node) -> Node | None:
         key = key_of(node["url"])

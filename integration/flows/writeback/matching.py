@@ -140,6 +140,7 @@ class Matcher:
             found = []  # not ours to look at, or not to be searched there: its number still tells it
         if len(found) == 1:
             return {"reference": found[0].reference}
+        # Without any, what is ours is named by its id here.
         return _named(kind, resource, numbers) if numbers else None
 
     def _hits(self, kind: str, numbers: Numbers) -> list[Fetched]:

@@ -12,6 +12,7 @@ from mappers.fhir import departure
 
 ID = "0c4d3c3e-0b63-5f5e-9a2b-5f4cbb1f2b11"
 BASE = "https://ehr.example/fhir"
+NAMED = {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{ID}"}
 
 
 def observation(**more: Any) -> dict[str, Any]:
@@ -33,9 +34,15 @@ def test_a_reference_that_is_there_is_theirs_and_keeps_its_words():
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
-        ({"reference": "Device/x"}, None),
-        ({"reference": "Device/x", "type": "Device"}, None),
-        ({"reference": "Device/x", "display": "d"}, {"display": "d"}),
+        ({"reference": f"Device/{ID}"}, {"type": "Device", "identifier": NAMED}),
+        (
+            {"reference": f"Device/{ID}", "display": "d"},
+            {"type": "Device", "identifier": NAMED, "display": "d"},
+        ),
+        (
+            {"identifier": {"system": "urn:ietf:rfc:3986", "value": f"{BASE}/Device/7"}, "type": "Device"},
+            {"reference": "Device/7", "type": "Device"},
+        ),
         ({"reference": "#c"}, {"reference": "#c"}),
         ({"reference": f"{BASE}/Device/7"}, {"reference": "Device/7"}),
         (
@@ -46,7 +53,7 @@ def test_a_reference_that_is_there_is_theirs_and_keeps_its_words():
     ],
 )
 def test_a_reference_that_is_not_there_leaves_what_names_it(reference, expected):
-    """Nothing of ours that nobody could follow."""
+    """No literal reference that nobody there could follow."""
     assert expected == left(device=reference).get("device")
 
 
@@ -59,13 +66,11 @@ def test_a_reference_to_what_is_known_by_number_only_is_logical():
     assert "V2" == left(links, encounter=own)["encounter"]["identifier"]["value"]
 
 
-def test_lists_lose_what_may_not_leave_and_vanish_when_empty():
+def test_a_list_that_loses_all_vanishes():
     """An empty array is no FHIR."""
-    links = {"Observation/b": {"reference": "Observation/2"}}
-    members = [{"reference": "Observation/a"}, {"reference": "Observation/b"}]
+    form = {"contentType": "application/pdf", "url": "https://archive.example/1"}
 
-    assert [{"reference": "Observation/2"}] == left(links, hasMember=members)["hasMember"]
-    assert "hasMember" not in left(hasMember=members[:1])
+    assert "presentedForm" not in left(presentedForm=[form])
 
 
 def test_an_extension_with_a_url_is_no_attachment():

@@ -42,14 +42,18 @@ MESSAGE = (
 
 
 class Bench:
-    """A Wardwire with one FHIR destination."""
+    """A Wardwire with one FHIR destination, and others `beside` it."""
 
-    def __init__(self, folder: Path, **agreed: Any) -> None:
+    def __init__(self, folder: Path, *, beside: dict[str, Any] | None = None, **agreed: Any) -> None:
+        others = beside or {}
         wanted = {"patient_assigners": [PATIENTS], "order_assigners": [ORDERS], **agreed}
         self.settings = Settings(
             store={"url": f"sqlite:///{folder / 'store.sqlite'}"},
-            channels={"lab": {"destinations": ["ehr"]}},
-            destinations={"ehr": {"kind": "fhir", "fhir": {"base": "https://ehr.example/fhir"}, **wanted}},
+            channels={"lab": {"destinations": ["ehr", *others]}},
+            destinations={
+                "ehr": {"kind": "fhir", "fhir": {"base": "https://ehr.example/fhir"}, **wanted},
+                **others,
+            },
         )
         self.clock = Clock()
         self.ehr = Store()
