@@ -22,32 +22,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mappers.domain.attribution import MessageSource
-from mappers.domain.coding import UCUM, Coding, Concept
+from mappers.domain.coding import Coding, Concept
 from mappers.domain.documents import ClinicalDocument, Document
 from mappers.domain.identifiers import Identity
 from mappers.domain.orders import Note
 from mappers.domain.people import Organization, Patient, PersonName, Practitioner, Visit
-from mappers.domain.results import (
-    LabReport,
-    Measurement,
-    Quantity,
-    Range,
-    Ratio,
-    ReferenceRange,
-    Report,
-    Value,
-)
+from mappers.domain.results import LabReport, Measurement, ReferenceRange, Report
 from mappers.domain.standing import standing
-from mappers.domain.times import Moment, Period, TimeOfDay
 from mappers.fhir import datatypes_reader as types
-from mappers.fhir import departure, patient_reader, service_request_reader, spoken
+from mappers.fhir import departure, patient_reader, service_request_reader, spoken, values_reader
 
 Node = dict[str, Any]
 
 #: Origin of the result that is the whole report as text.
 AS_TEXT: Final = "DiagnosticReport.presentedForm"
 _PDF: Final = "application/pdf"
-_YES_NO: Final = "http://terminology.hl7.org/CodeSystem/v2-0136"
 _TEST: Final = "HTEST"
 _SIGNING: Final = frozenset({"verifier", "legal", "attester"})
 _CURRENT: Final = "current"
@@ -124,7 +113,7 @@ class _Reader:
             encounter_class=types.coding(found.get("class")),
             status=types.text(found.get("status")) or "unknown",
             identifiers=types.identifiers(found.get("identifier")),
-            period=_period(found.get("period")),
+            period=values_reader.period(found.get("period")),
             origin="Encounter",
         )
 
@@ -149,7 +138,7 @@ class _Reader:
             standing=standing(status, issued),
             value=words,
             performers=signers,
-            effective=_effective(resource),
+            effective=values_reader.effective(resource),
             sub_id="T1",
             origins=(AS_TEXT,),
         )
@@ -161,7 +150,7 @@ class _Reader:
             identifiers=types.identifiers(resource.get("identifier")),
             category=types.concepts(resource.get("category")),
             order=service_request_reader.read(order, identity=_identity(order)) if order else None,
-            effective=_effective(resource),
+            effective=values_reader.effective(resource),
             issued=issued,
             interpreters=signers,
             measurements=(*([whole] if words else []), *measured),
@@ -251,7 +240,7 @@ def _measurement(resource: Node, signers: tuple[Practitioner, ...], sub_id: str)
     """One Observation."""
     status = types.text(resource.get("status")) or "unknown"
     issued = types.moment(resource.get("issued"))
-    value = _value(resource)
+    value = values_reader.value(resource)
     notes = [types.text(each.get("text")) for each in types.nodes(resource.get("note"))]
     parts = [_part(each) for each in types.nodes(resource.get("component"))]
     reason = next((each.code for each in _codings(resource.get("dataAbsentReason")) if each.code), None)
@@ -269,7 +258,7 @@ def _measurement(resource: Node, signers: tuple[Practitioner, ...], sub_id: str)
             for each in types.nodes(resource.get("referenceRange"))
             if (words := _range_words(each))
         ),
-        effective=_effective(resource),
+        effective=values_reader.effective(resource),
         issued=issued,
         method=types.concept(resource.get("method")),
         body_site=types.concept(resource.get("bodySite")),
@@ -303,53 +292,3 @@ def _range_words(node: Node) -> str | None:
     words = types.text(node.get("text"))
     bounds = [spoken.quantity(types.node(node[name])) for name in ("low", "high") if name in node]
     return words or (" - ".join(bounds) if bounds else None)
-
-
-def _value(node: Node) -> Value | None:  # noqa: C901 - a row for each type
-    if "valueQuantity" in node:
-        return _quantity(node["valueQuantity"])
-    if "valueCodeableConcept" in node:
-        return types.concept(node["valueCodeableConcept"])
-    if "valueString" in node:
-        return types.text(node["valueString"])
-    if "valueBoolean" in node:
-        code, display = ("Y", "Yes") if node["valueBoolean"] else ("N", "No")
-        return Concept((Coding(code, _YES_NO, display),))
-    if "valueInteger" in node:
-        return Quantity(str(node["valueInteger"]))
-    if "valueRange" in node:
-        bounds = types.node(node["valueRange"])
-        return Range(*(_quantity(bounds[name]) if name in bounds else None for name in ("low", "high")))
-    if "valueRatio" in node:
-        ratio = types.node(node["valueRatio"])
-        if "numerator" in ratio and "denominator" in ratio:
-            return Ratio(_quantity(ratio["numerator"]), _quantity(ratio["denominator"]))
-    if "valueDateTime" in node:
-        return types.moment(node["valueDateTime"])
-    if "valueTime" in node:
-        return TimeOfDay(node["valueTime"])
-    if "valuePeriod" in node:
-        return _period(node["valuePeriod"])
-    return None
-
-
-def _quantity(node: Any) -> Quantity:
-    one = types.node(node)
-    return Quantity(
-        value=spoken.number(one["value"]) if "value" in one else None,
-        comparator=types.text(one.get("comparator")),
-        unit=types.text(one.get("unit")),
-        code=types.text(one.get("code")) if one.get("system") == UCUM else None,
-    )
-
-
-def _period(value: Any) -> Period | None:
-    one = types.node(value)
-    start, end = types.moment(one.get("start")), types.moment(one.get("end"))
-    return Period(start, end) if start or end else None
-
-
-def _effective(resource: Mapping[str, Any]) -> Moment | Period | None:
-    if "effectivePeriod" in resource:
-        return _period(resource["effectivePeriod"])
-    return types.moment(resource.get("effectiveDateTime")) or types.moment(resource.get("effectiveInstant"))

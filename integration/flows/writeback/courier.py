@@ -8,7 +8,7 @@
 | the server does not answer, 408, 425, 429, 5xx | unreachable: again later, not before Retry-After |
 | an answer was lost | silent: again later, and looked for first |
 | 409, 412 after one more try | refused, "conflict" |
-| 401, 403 | refused, "forbidden": credential or scope |
+| 401, 403 | refused, "forbidden": credential or scope; of a transaction that was our choice: in turn |
 | any other 4xx, a redirect, an entry that failed | refused, its words kept sealed |
 | an answer that is none, or too long; an address elsewhere | refused, "unreadable" or "foreign-address" |
 """
@@ -97,8 +97,15 @@ class FhirCourier:
         def depart(place: Place, there: dict[str, Node]) -> Node | None:
             return policy.depart(place.item, {**matched, **named, **there}, there)
 
-        writing = Transaction if self._is_atomic() else SingleWrites
-        return _told(writing(self.server, places, depart).write(found), omitted)
+        if self._is_atomic():
+            try:
+                return _told(Transaction(self.server, places, depart).write(found), omitted)
+            except errors.RemoteForbidden:
+                # A transaction has no scope of its own, and some servers want one for everything.
+                if self.terms.style == _TRANSACTION:
+                    raise
+                self._style = (self.clock() + _BELIEVED_S, "writes")
+        return _told(SingleWrites(self.server, places, depart).write(found), omitted)
 
     def _is_atomic(self) -> bool:
         """Whether all is written at once: as the settings say, else if the server offers it."""

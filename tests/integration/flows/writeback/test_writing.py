@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from integration.states import DeliveryState, MessageState
-from tests.support.fhir_store import plain
+from tests.support.fhir_store import answer, plain
 
 S = DeliveryState
 
@@ -208,6 +208,17 @@ def test_what_is_held_for_a_review_there_is_waited_for(make):
     assert [(S.DELIVERED, None)] * 2 == states(bench)
     assert {"final"} == statuses(bench, "DiagnosticReport")
     assert 1 == len(bench.ehr.of("DiagnosticReport"))
+
+
+def test_a_transaction_that_is_forbidden_is_not_the_only_way(make):
+    """A server that wants a scope for everything gets one write after the other; told to, we insist."""
+    for style, outcome in (("auto", (S.DELIVERED, None)), ("transaction", (S.PARKED, "forbidden"))):
+        bench = make(style=style)
+        bench.admit()
+        bench.ehr._transaction = lambda _: answer(403, {})
+        bench.receive()
+        bench.deliver()
+        assert [outcome] == states(bench)
 
 
 def test_the_style_follows_what_the_server_offers(make):
