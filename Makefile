@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Installed before what needs it: resolved together with the rest, pip would take a CUDA build of torch.
 FIRST := torch==2.13.0
 # Extras of the distribution: what the demo needs, and what the tests need.
-DEMO_EXTRAS := documents
+DEMO_EXTRAS := documents,imaging
 EXTRAS := postgres,documents,imaging,audio,evaluation,models
 
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check

@@ -13,6 +13,7 @@ WardwireError
 ├── EarlierMissing         a message changes what nobody sent before
 ├── DocumentRefused        a document that a message points to may not be fetched, or is none
 ├── DocumentUnreachable    the server of such a document does not answer now
+├── StudyUnsettled         the images of a study still arrive
 ├── AuditBroken            the audit chain does not verify
 ├── BlobCorrupt            a stored payload does not decrypt or has the wrong digest
 ├── AddressRefused         an address that nobody allowed was to be called
@@ -61,6 +62,18 @@ class DocumentRefused(WardwireError):
 
 class DocumentUnreachable(WardwireError):
     """The server of a document does not answer now."""
+
+
+class StudyUnsettled(WardwireError):
+    """The images of a study still arrive; it is to be looked at again.
+
+    Attributes:
+        again_s: seconds until then.
+    """
+
+    def __init__(self, *, again_s: float) -> None:
+        super().__init__()
+        self.again_s = again_s
 
 
 class AuditBroken(WardwireError):

@@ -21,7 +21,10 @@ JOBS: Mapping[str, str] = {
     "pdf-render": "inference.media.pdf_render:render",
     "overlay": "inference.media.pdf_render:overlay",
     "image": "inference.media.image_parser:parse",
+    "dicom": "inference.media.dicom.parser:parse",
 }
+#: Extra of the distribution that brings the libraries of a job, where it is another than `documents`.
+_EXTRAS: Mapping[str, str] = {"dicom": "imaging"}
 #: Job -> module and function, called as function(file, **arguments): it yields facts (dict) and bytes.
 STREAMS: Mapping[str, str] = {"audio": "inference.media.audio_parser:parse"}
 
@@ -72,7 +75,7 @@ def _answer(job: str, source: BinaryIO, arguments: Mapping[str, Any]) -> dict[st
     def whole(function: Callable[..., Any]) -> Any:
         return function(source.read(), **arguments)
 
-    return _guarded(JOBS[job], whole)
+    return _guarded(JOBS[job], whole, extra=_EXTRAS.get(job, "documents"))
 
 
 def _stream(job: str, source: BinaryIO, arguments: Mapping[str, Any]) -> None:

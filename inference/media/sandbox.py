@@ -18,7 +18,13 @@ from typing import Any
 from inference.errors import InputRefused, ReaderMissing, Refusal
 
 #: The child has no reason to see the parent's environment, which holds secrets.
-ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "OMP_THREAD_LIMIT": "1"}
+ENVIRONMENT = {
+    "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    # Threads of numeric libraries take address space for each core of the machine.
+    "OMP_THREAD_LIMIT": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def check(config: Path | None, *, as_json: bool, example: bool) -> None:
         click.echo(configuration.example_toml(), nl=False)
         return
     settings = configuration.load(config)
-    checks = (*run(tuple(_probes(settings))), *_fhir_servers(settings), *_subscriptions(settings))
+    checks = (*run(tuple(_probes(settings))), *_servers(settings), *_subscriptions(settings))
     if as_json:
         told = [
             {"name": each.name, "passed": each.passed, "warned": each.warned, "reason": each.reason}
@@ -102,10 +102,10 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
         yield _folder(name, folder.path)
 
 
-def _fhir_servers(settings: Settings) -> Iterator[Check]:
-    from integration.wiring.fhir_servers import probes
+def _servers(settings: Settings) -> Iterator[Check]:
+    from integration.wiring import dicomweb, fhir_servers
 
-    for probe in (*probes(settings), *_destinations(settings)):
+    for probe in (*fhir_servers.probes(settings), *dicomweb.probes(settings), *_destinations(settings)):
         yield from probe()
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "work": "integration.cli.roles:work",
     "convert": "integration.cli.convert:convert",
     "labs": "integration.cli.labs:labs",
+    "read": "integration.cli.read:read",
     "transcribe": "integration.cli.transcribe:transcribe",
     "evaluate": "integration.cli.evaluate:evaluate",
     "send": "integration.cli.send:send",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from integration.store import extractions
 from integration.store.database import Database, Transaction
 from integration.store.results import Results
 from mappers.domain.documents import ClinicalDocument, Document
+from mappers.domain.sheet import Picture
 from mappers.fhir import ai_profiles, extracted_bundle, r4
 from mappers.fhir.authorship import Reading
 from mappers.fhir.result_bundle import WrittenBundle
@@ -67,6 +68,7 @@ class FiledSource:
         version: `meta.source` that the stored resource has while this reading speaks for it; None for any.
         drafts: what was drafted of it; none when it was withdrawn or is nobody's to read.
         reading: of the resource as a whole, for what is taken back.
+        pictures: that were read, by a name each, for the pages of the drafts.
     """
 
     message_id: str
@@ -75,6 +77,7 @@ class FiledSource:
     drafts: tuple[WrittenBundle, ...]
     whose: Whose
     reading: Reading
+    pictures: Mapping[str, Picture] = field(default_factory=dict)
 
     def file(self, connection: Transaction, cabinet: Cabinet, *, now: datetime) -> None:
         """File them (`flows.reading.Fileable`)."""

@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from integration import telemetry
 from integration.errors import Conflict, SettingsInvalid, StoreUnavailable, WardwireError
-from integration.flows import retry
+from integration.flows import pairing, retry
 from integration.flows.convert import Conversion, convert, ledger_line
 from integration.flows.intake import Terms
 from integration.flows.ports import Later
@@ -140,6 +140,7 @@ class LabReportFlow:
             outcomes = scribe.write(conversion.written.entries)
             if self._is_to_be_read(conversion, message.channel):
                 extractions.want(connection, message)
+            pairing.want_studies(connection, self.results, outcomes)
             if self.sending:
                 self.sending.add(connection, message, parcels, outcomes=outcomes, now=now)
             line["written"] = [

@@ -142,8 +142,14 @@ class Presenter:
     database: Database
     results: Results
 
-    def present(self, bundle: WrittenBundle) -> WrittenBundle:
+    def present(
+        self, bundle: WrittenBundle, *, pictures: Mapping[str, Picture] | None = None
+    ) -> WrittenBundle:
         """A draft with its rendering, before the transaction that stores it.
+
+        Args:
+            bundle: the draft.
+            pictures: as of the function.
 
         Raises:
             StoreUnavailable: the store does not answer.
@@ -151,7 +157,8 @@ class Presenter:
         resources = [entry.resource for entry in bundle.entries]
         if not any(each["resourceType"] == "DiagnosticReport" for each in resources):
             return bundle
-        return replace(bundle, entries=present(bundle.entries, context=self.context(resources)))
+        drawn = present(bundle.entries, pictures=pictures, context=self.context(resources))
+        return replace(bundle, entries=drawn)
 
     def context(self, resources: Iterable[Node]) -> tuple[Node, ...]:
         """What the store has of what these reports name and do not bring along."""

@@ -8,6 +8,7 @@ It begins when the sender's own facts are written, which never wait for a page, 
 | its message was put back in the queue | PROCESSED, "superseded": it is asked for again |
 | no story reads its kind | PROCESSED, "no-story" |
 | a model or a server is not there now | tried again later; the last attempt does without |
+| the images of its study still arrive | looked at again later, which is no attempt; others pass it |
 | it failed for good | PARKED with the code of why |
 
 A story stores nothing. What a model answered is kept apart and at once, so that nothing that happens here
@@ -23,7 +24,14 @@ from typing import Protocol
 
 from inference.errors import InferenceError
 from integration import telemetry
-from integration.errors import Conflict, NotFound, SettingsInvalid, StoreUnavailable, WardwireError
+from integration.errors import (
+    Conflict,
+    NotFound,
+    SettingsInvalid,
+    StoreUnavailable,
+    StudyUnsettled,
+    WardwireError,
+)
 from integration.flows import retry
 from integration.flows.door import Terms
 from integration.flows.fhir_door import RESOURCE
@@ -133,7 +141,10 @@ class ReadingFlow:
 
     def _presented(self, filed: Fileable) -> Fileable:
         """With every report among its drafts as people read it; drawn here, for transactions are short."""
-        if isinstance(filed, Filed | FiledSource):
+        if isinstance(filed, FiledSource):
+            drawn = (self.presenter.present(each, pictures=filed.pictures) for each in filed.drafts)
+            return replace(filed, drafts=tuple(drawn))
+        if isinstance(filed, Filed):
             return replace(filed, drafts=tuple(map(self.presenter.present, filed.drafts)))
         return filed
 
@@ -147,4 +158,6 @@ class ReadingFlow:
             reason = retry.reason(error)
             self.readings.move(begun.message_id, MessageState.PARKED, actor=ACTOR, reason=reason).result()
             return None
+        if isinstance(error, StudyUnsettled):
+            return Later(error.again_s, in_order=False)
         return Later(retry.delay_seconds(begun.attempts))

@@ -6,6 +6,7 @@ one MLLP channel on loopback, results in the embedded store, readable at `/fhir`
 """
 
 from integration.settings.destinations import ClientTlsSettings, DestinationSettings, RouteSettings
+from integration.settings.dicomweb import DicomWebSettings
 from integration.settings.environment import environment_of_child, metrics_folder, share_metrics
 from integration.settings.fhir import FhirAuthSettings, FhirServerSettings, SubscriptionSettings
 from integration.settings.hooks import HookSettings
@@ -26,6 +27,7 @@ __all__ = [
     "ChannelSettings",
     "ClientTlsSettings",
     "DestinationSettings",
+    "DicomWebSettings",
     "FhirAuthSettings",
     "FhirServerSettings",
     "FolderSettings",

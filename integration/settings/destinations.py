@@ -128,12 +128,47 @@ class DestinationSettings(Section):
 
 
 class RouteSettings(Section):
-    """Where the results of some messages go; the first route that covers a message decides."""
+    """Where the results of some messages go, or who reads some evidence; the first that covers it decides.
+
+    A route that says something of images (modality, body_part, procedure_code, content_type, task, prompt,
+    model) is about what is read and how; any other one is about where results go.
+    """
 
     channel: str | None = Field(default=None, description="Messages of this channel; else of any.")
     message_type: str | None = Field(
         default=None, description="Messages of this type, ORU or with its trigger ORU^R01; else of any."
     )
+    modality: str | None = Field(default=None, description="Images of this DICOM modality, CR; else of any.")
+    body_part: str | None = Field(
+        default=None, description="Images of this body part (BodyPartExamined), CHEST; else of any."
+    )
+    procedure_code: str | None = Field(
+        default=None, description="Images of a procedure with this code, as `code` or `system|code`."
+    )
+    content_type: str | None = Field(
+        default=None, description="Content of this media type, image/png, or of a kind of them, image/*."
+    )
+    task: str | None = Field(
+        default=None, description="Task that reads it, radiograph; `none` reads it not. Else the usual one."
+    )
+    prompt: Path | None = Field(
+        default=None, description="Prompt file in the place of the one that the task ships with."
+    )
+    model: str | None = Field(
+        default=None, description="Model that reads it, a name under [models]; else the task's usual one."
+    )
     destinations: tuple[str, ...] = Field(
         default=(), description="Destinations that the results go to; none keeps them here."
     )
+
+    @property
+    def about_evidence(self) -> bool:
+        """Whether it is about what is read and how."""
+        said = (self.modality, self.body_part, self.procedure_code, self.content_type)
+        return any(each is not None for each in (*said, self.task, self.prompt, self.model))
+
+    @model_validator(mode="after")
+    def _one_purpose(self) -> RouteSettings:
+        if self.about_evidence and self.destinations:
+            raise ValueError("a route about images names no destinations: write a second one for them")
+        return self

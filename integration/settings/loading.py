@@ -20,6 +20,8 @@ from pydantic_settings import (
 from inference import demo as demonstration
 from integration.errors import SettingsInvalid
 from integration.settings.destinations import DestinationSettings, Name, RouteSettings
+from integration.settings.dicomweb import DicomWebSettings
+from integration.settings.fhir import FhirServerSettings
 from integration.settings.models import InferenceSettings, ModelSettings
 from integration.settings.sections import (
     AuditSettings,
@@ -124,6 +126,8 @@ class Settings(BaseSettings):
         for number, route in enumerate(self.routes, start=1):
             if route.channel is not None and route.channel not in self.channels:
                 raise ValueError(f"routes[{number}].channel names no channel; add [channels.{route.channel}]")
+            if route.model is not None and route.model not in self.models:
+                raise ValueError(f"routes[{number}].model names no model; add [models.{route.model}]")
         ways = {f"channels.{name}": channel.destinations for name, channel in self.channels.items()}
         ways |= {f"routes[{number}]": route.destinations for number, route in enumerate(self.routes, start=1)}
         for place, names in ways.items():
@@ -305,7 +309,11 @@ def _unsafe_fhir_servers(settings: Settings) -> Iterator[str]:
             yield f"channels.{name}.hook.subject_header: without web.behind_proxy anybody could write it"
         elif channel.hook.kind == "mtls" and not (channel.hook.subject_header or web.tls.require_client):
             yield f"channels.{name}.hook: mtls needs web.tls.require_client, or a proxy and subject_header"
-    servers = {f"channels.{name}.fhir": channel.fhir for name, channel in settings.channels.items()}
+        if channel.dicomweb.auth.kind == "smart":
+            yield f"channels.{name}.dicomweb.auth: smart is for FHIR servers; use basic, bearer or tls"
+    servers: dict[str, FhirServerSettings | DicomWebSettings] = {}
+    for name, channel in settings.channels.items():
+        servers |= {f"channels.{name}.fhir": channel.fhir, f"channels.{name}.dicomweb": channel.dicomweb}
     servers |= {f"destinations.{name}.fhir": each.fhir for name, each in settings.destinations.items()}
     for place, server in servers.items():
         base = server.base or ""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
+from integration.settings.dicomweb import DicomWebSettings
 from integration.settings.fhir import FhirServerSettings
 from integration.settings.hooks import HookSettings
 from integration.settings.section import Section, TlsSettings
@@ -242,6 +243,9 @@ class ChannelSettings(Section):
     )
     fhir: FhirServerSettings = Field(
         default=FhirServerSettings(), description="The FHIR server of this feed, if it has one."
+    )
+    dicomweb: DicomWebSettings = Field(
+        default=DicomWebSettings(), description="The DICOMweb server of this feed's images, if it has one."
     )
     hook: HookSettings = Field(default=HookSettings(), description="Who may notify this feed at /hooks/NAME.")
     same_id_other_content: Literal["refuse", "process"] = Field(

@@ -6,6 +6,7 @@ dispatcher and the sweep as the inbox has. Knows nothing of documents, pages or 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from mappers.domain.times import Moment
 _E = EXTRACTIONS.c
 _D = DRAFTS.c
 _RECEIVED = MessageState.RECEIVED.value
+#: What `reason` says of a reading that waits for a study to be whole.
+_LOOKED = re.compile(r"settling (\d+) since (\S+) first (\S+)")
 #: As text, for a partial index does not answer a bound value.
 _IS_RECEIVED = text("state = 'received'")
 _OUTCOMES = {MessageState.PARKED: AuditOutcome.SERIOUS_FAILURE}
@@ -173,6 +176,32 @@ class Extractions:
             return StoredExtraction(message_id, before.state, before.attempts + 1, None)
 
         return self._database.write(count).result()
+
+    def look(self, message_id: str, instances: int) -> tuple[datetime, datetime]:
+        """Note how many instances a study has; the reading that looked counts as no attempt.
+
+        Returns:
+            since when the number stands, and when it was first looked at.
+
+        Raises:
+            NotFound: nothing of that message is to be read.
+            StoreUnavailable: the database does not take writes now.
+        """
+        now = utc_text(self._clock())
+
+        def note(connection: Transaction) -> tuple[datetime, datetime]:
+            before = find(connection, message_id)
+            if before is None:
+                raise NotFound("no documents of that message are to be read")
+            match = _LOOKED.fullmatch(before.reason or "")
+            first = match[3] if match else now
+            since = match[2] if match and int(match[1]) == instances else now
+            noted = EXTRACTIONS.update().where(_E.message_id == message_id)
+            looked = f"settling {instances} since {since} first {first}"
+            connection.execute(noted.values(reason=looked, attempts=max(0, before.attempts - 1)))
+            return datetime.fromisoformat(since), datetime.fromisoformat(first)
+
+        return self._database.write(note).result()
 
     def move(
         self, message_id: str, state: MessageState, *, actor: str, reason: str | None = None

@@ -29,7 +29,11 @@ def build_addressing(settings: Settings) -> Addressing:
     """
     return Addressing(
         destinations={name: _destination(name, one) for name, one in settings.destinations.items()},
-        routes=tuple(Route(each.destinations, each.channel, each.message_type) for each in settings.routes),
+        routes=tuple(
+            Route(each.destinations, each.channel, each.message_type)
+            for each in settings.routes
+            if not each.about_evidence
+        ),
         channels={name: channel.destinations for name, channel in settings.channels.items()},
     )
 

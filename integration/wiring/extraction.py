@@ -18,7 +18,7 @@ from integration.flows.reading import HL7_V2, ReadingFlow, Story
 from integration.settings import Settings
 from integration.store.extractions import Extractions
 from integration.store.runs import Runs
-from integration.wiring import stores
+from integration.wiring import imaging, stores
 from integration.wiring.fhir_feeds import build_copies
 from integration.wiring.hearing import build_reader
 from integration.wiring.readers import LabReader, build_fetcher
@@ -57,6 +57,7 @@ def build_flow(settings: Settings, store: Store) -> ReadingFlow:
 def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
     """The stories by kind (`flows.reading.kind_of`)."""
     memo = Runs(store.database, store.keys)
+    fetcher = build_fetcher(settings)
     laboratory = LabReader(settings, memo=memo, clock=stores.now)
     recordings = DictationAttachments(
         build_reader(settings, memo=memo, clock=stores.now),
@@ -70,7 +71,7 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
     )
     documents = DocumentStory(
         readers=(LabAttachments(laboratory), recordings),
-        fetcher=build_fetcher(settings),
+        fetcher=fetcher,
         terms=build_terms(settings),
         software=stores.software(),
         clock=stores.now,
@@ -78,8 +79,17 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
     )
     copies = build_copies(settings, store)
     sounds = RecordingMediaStory(replace(documents, readers=(recordings,)), copies, store.database)
+    images = imaging.build_stories(
+        settings,
+        store,
+        tasks=imaging.build_tasks(settings, memo=memo),
+        desk=imaging.build_desk(settings),
+        copies=copies,
+        fetcher=fetcher,
+        sound=sounds,
+    )
     from_fhir = FhirDocumentStory(documents, copies, store.database)
-    return {HL7_V2: documents, "DocumentReference": from_fhir, "Media": sounds}
+    return {HL7_V2: documents, "DocumentReference": from_fhir, **images}
 
 
 def build_dispatcher(store: Store, engine: Engine) -> Dispatcher:

@@ -66,22 +66,25 @@ def build_endpoint(
         total_seconds=4 * settings.answer_seconds,
         max_answer_bytes=settings.max_answer_bytes,
     )
-    # The environment's proxies are no settings of ours.
-    client = httpx2.Client(
-        verify=client_tls(settings.tls, name=name), timeout=timeouts(limits), trust_env=False
-    )
+    client = http_client(name, settings.tls, limits)
     return Endpoint(
         name=name,
         base=settings.base,
         client=client,
-        authorization=_authorization(name, settings, client),
+        authorization=authorization_of(name, settings.auth, base=settings.base, client=client),
         limits=limits,
         patience=patience or Patience(),
     )
 
 
-def _authorization(name: str, settings: FhirServerSettings, client: httpx2.Client) -> Authorization:
-    auth = settings.auth
+def http_client(name: str, tls: TlsSettings, limits: Limits) -> httpx2.Client:
+    """A client of one server."""
+    # The environment's proxies are no settings of ours.
+    return httpx2.Client(verify=client_tls(tls, name=name), timeout=timeouts(limits), trust_env=False)
+
+
+def authorization_of(name: str, auth: FhirAuthSettings, *, base: str, client: httpx2.Client) -> Authorization:
+    """Who Wardwire is to a server."""
     match auth.kind:
         case "basic":
             return authorization.basic(auth.user or "", _secret(name, auth))
@@ -98,7 +101,7 @@ def _authorization(name: str, settings: FhirServerSettings, client: httpx2.Clien
                 scope=auth.scope,
                 token_url=auth.token_url,
             )
-            return BackendServices(name=name, base=settings.base or "", client=who, http=client)
+            return BackendServices(name=name, base=base, client=who, http=client)
         case "none":
             return Anonymous()
 

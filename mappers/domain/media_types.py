@@ -12,6 +12,8 @@ TEXT: Final = "text/plain"
 UNKNOWN: Final = "application/octet-stream"
 
 _SIGNATURES: Final = (
+    # Before all others: the 128 bytes before it may be the head of a TIFF (PS3.10 7.1).
+    (128, b"DICM", "application/dicom"),
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"GIF8", "image/gif"),
@@ -19,7 +21,6 @@ _SIGNATURES: Final = (
     (0, b"MM\x00*", "image/tiff"),
     (0, b"BM", "image/bmp"),
     (0, b"\x00\x00\x00\x0cjP  ", "image/jp2"),
-    (128, b"DICM", "application/dicom"),
     (0, b"{\\rtf", "application/rtf"),
     (0, b"fLaC", "audio/flac"),
     (0, b"OggS", "audio/ogg"),
