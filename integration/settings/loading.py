@@ -29,6 +29,7 @@ from integration.settings.sections import (
     EngineSettings,
     FolderSettings,
     MllpSettings,
+    RetentionSettings,
     SecuritySettings,
     StoreSettings,
     WebSettings,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default=StoreSettings(), description="Where everything is kept.")
     engine: EngineSettings = Field(default=EngineSettings(), description="The durable execution engine.")
     security: SecuritySettings = Field(default=SecuritySettings(), description="Keys.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="How long bytes are kept.")
     audit: AuditSettings = Field(default=AuditSettings(), description="The audit trail.")
     mllp: dict[str, MllpSettings] = Field(
         default={"default": MllpSettings()}, description="MLLP listeners by name."

@@ -131,6 +131,23 @@ class AuditSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """How long bytes are kept. Rows, audit records and results stay."""
+
+    messages_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which the bytes of a message are erased, once it was processed, discarded or "
+        "refused and nothing of it waits. It cannot be replayed then. Without it they are kept for ever.",
+    )
+    deliveries_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which the bytes of a delivery are erased, once it was delivered or "
+        "discarded. It cannot be sent again then. Without it they are kept for ever.",
+    )
+
+
 def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text)

@@ -7,6 +7,7 @@ same content is one file. Knows bytes and kinds ("message"), nothing of HL7, FHI
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from pathlib import Path
 
 from integration.errors import BlobCorrupt, NotFound
@@ -15,6 +16,8 @@ from integration.store.keys import Keys
 from integration.store.sealing import Sealer
 
 _PARTIAL = ".partial-*"
+#: Ending of a file that is to be removed and may still be asked for.
+_ASIDE = ".aside"
 
 
 class Blobs:
@@ -60,10 +63,10 @@ class Blobs:
             StoreUnavailable: the disk does not answer.
         """
         with unavailable_on_oserror("the blob folder"):
-            try:
-                sealed = self._path(name).read_bytes()
-            except FileNotFoundError:
-                raise NotFound("no blob of that name") from None
+            path = self._path(name)
+            sealed = next((found for each in (path, _aside(path)) if (found := _bytes_of(each))), None)
+            if sealed is None:
+                raise NotFound("no blob of that name")
         content = self._sealer.open(sealed, bound_to=_place(name, kind))
         del sealed
         if not any(
@@ -106,6 +109,41 @@ class Blobs:
                 swept += 1
         return swept
 
+    def set_aside(self, name: str) -> None:
+        """Take a file out of the way, to be removed by `clear_aside`; it can still be read.
+
+        Raises:
+            StoreUnavailable: the disk does not answer.
+        """
+        path = self._path(name)
+        with unavailable_on_oserror("the blob folder"):
+            if path.exists():
+                path.replace(_aside(path))
+                sync_folder(path.parent)
+
+    def clear_aside(self, *, before: float, is_named: Callable[[str], bool]) -> int:
+        """Remove the files that were set aside, but for those that are named again: they go back.
+
+        Args:
+            before: POSIX time; what was set aside later waits, for who asked for it before may name it still.
+            is_named: whether anything refers to this name.
+
+        Returns:
+            how many were removed.
+        """
+        removed = 0
+        with unavailable_on_oserror("the blob folder"):
+            for aside in self._folder.glob(f"??/??/*{_ASIDE}"):
+                path = aside.with_name(aside.name.removesuffix(_ASIDE))
+                if aside.stat().st_ctime >= before:
+                    continue
+                if is_named(path.name) and not path.exists():
+                    aside.replace(path)
+                else:
+                    aside.unlink(missing_ok=True)
+                    removed += 1
+        return removed
+
     def _path(self, name: str) -> Path:
         if len(name) != 64 or not name.isalnum():  # noqa: PLR2004  # hex of SHA-256; keeps ".." out
             raise NotFound("no blob of that name")
@@ -120,3 +158,14 @@ class Blobs:
 
 def _place(name: str, kind: str) -> str:
     return f"{kind}|{name}"
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(path.name + _ASIDE)
+
+
+def _bytes_of(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

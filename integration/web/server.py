@@ -49,7 +49,7 @@ def options(web: WebSettings, *, metrics_folder: Path | None = None) -> Mapping[
     chosen: dict[str, Any] = {
         "bind": f"{host}:{web.port}",
         "workers": web.workers,
-        "worker_class": "gthread",
+        "worker_class": "integration.web.worker.OutcomeWorker",
         "threads": web.threads,
         "preload_app": False,
         "max_requests": 100_000,

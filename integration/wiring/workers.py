@@ -31,7 +31,7 @@ from integration.wiring.deliveries import (
 )
 from integration.wiring.destinations import build_sending
 from integration.wiring.fhir_feeds import Feeds, build_feeds
-from integration.wiring.stores import Store
+from integration.wiring.stores import Store, build_retention
 from integration.wiring.terms import build_terms, responsible
 
 #: The queue of received messages and the workflow that each of them gets.
@@ -40,6 +40,8 @@ PROCESS = "process"
 #: Seconds that a stopping worker gives to messages in hand.
 DRAIN_SECONDS = 20.0
 _BEAT_SECONDS = 10.0
+#: Pause between two looks for what is kept no longer.
+_RETENTION_SECONDS = 3600.0
 _LOG = telemetry.logger(__name__)
 
 
@@ -154,6 +156,12 @@ def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Ca
         clock=stores.now,
         beside=[extraction.build_sweeper(store, engine), build_sweeper(settings, store, engine)],
     )
+    retention = build_retention(settings, store)
+
+    def retain() -> float:
+        retention.run()
+        return _RETENTION_SECONDS
+
     forwarding = Forwarding(ApplicationAcks(store.database, stores.now, "worker"), store.outbox)
     return {
         "dispatcher": Dispatcher(store.inbox, engine, job_of, queue=MESSAGES).tick,
@@ -162,4 +170,5 @@ def _ticks(settings: Settings, store: Store, engine: DbosEngine) -> dict[str, Ca
         "acknowledgements": forwarding.tick,
         "heartbeat": beat,
         "checkpoint": checkpoint,
+        "retention": retain,
     }
