@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 PYTEST_ARGS ?=
 WARDWIRE_CORPORA ?= ../shared/corpora
+WARDWIRE_TEST_VENVS ?= $(HOME)/.cache/wardwire-venvs
 
 # The first of these that is Python 3.11 or newer and can make virtual environments.
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -27,7 +28,7 @@ TOOLS := $(VENV)/.tools-installed
 
 .PHONY: help
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(ENGINE)  ## send real messages through a real engine and read the results (ARGS=--once ends by itself)
@@ -41,6 +42,10 @@ test: $(TOOLS)  ## the whole test suite (PYTEST_ARGS=... is passed on)
 corpus: $(TOOLS)  ## the tests on real-world messages that are not part of this project (WARDWIRE_CORPORA=folder)
 	@test -d "$(WARDWIRE_CORPORA)" || { echo "no folder $(WARDWIRE_CORPORA): say WARDWIRE_CORPORA=folder" >&2; exit 2; }
 	@WARDWIRE_CORPORA="$(abspath $(WARDWIRE_CORPORA))" $(BIN)/python -m pytest -n auto -m corpus $(PYTEST_ARGS)
+
+.PHONY: elsewhere
+elsewhere: $(TOOLS)  ## the tests against other people's servers and engines, installed on demand (WARDWIRE_TEST_VENVS=folder)
+	@WARDWIRE_TEST_VENVS="$(abspath $(WARDWIRE_TEST_VENVS))" $(BIN)/python -m pytest -m elsewhere $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: $(TOOLS)  ## style, types and the floors between the packages

@@ -50,7 +50,8 @@ class Roles:
             )
         self.running.append(process)
         if role == "mllp" and listening:
-            wait_for(lambda: self.template._listens(self.template.mllp_port), what="the listener")
+            port = self.template.mllp_port
+            wait_for(lambda: self.template._listens(port), seconds=120, what="the listener")
         return process
 
     def send(self) -> str:

@@ -11,6 +11,7 @@ from integration.store import (  # they declare the tables
     delivery_tables,  # noqa: F401
     draft_tables,  # noqa: F401
     result_tables,  # noqa: F401
+    subscriptions,  # noqa: F401
     tables,  # noqa: F401
 )
 

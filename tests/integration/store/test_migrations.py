@@ -19,6 +19,7 @@ from integration.store import (
     draft_tables,  # noqa: F401  # declares its tables
     migrations,
     result_tables,  # noqa: F401  # declares its tables
+    subscriptions,  # noqa: F401  # declares its table
     tables,  # noqa: F401  # declares its tables
 )
 from integration.store.database import Database
