@@ -101,20 +101,32 @@ class DocumentStory:
     ) -> Filed:
         """What one document becomes; nothing is stored yet."""
         case = Case(self, document, report, message, last)
-        drafts = [self._draft(each, case) for each in document.attachments] if _is_current(document) else []
+        refused: list[str] = []
+        attachments = document.attachments if _is_current(document) else ()
+        drafts = [self._draft(each, case, refused) for each in attachments]
         return Filed(
             message_id=message.id,
             document=document,
             drafts=tuple(draft for draft in drafts if draft is not None),
             whose=case.owner,
             reading=case.reading("", None, task=self.readers[0].task),
+            refused=tuple(refused),
         )
 
-    def _draft(self, attachment: Document | DocumentLink, case: Case) -> WrittenBundle | None:
-        """The draft or the question of one attachment; None when it is nobody's to read."""
+    def _draft(
+        self, attachment: Document | DocumentLink, case: Case, refused: list[str]
+    ) -> WrittenBundle | None:
+        """The draft or the question of one attachment; None when it is nobody's to read.
+
+        Args:
+            attachment: bytes, or where they lie.
+            case: whose it is.
+            refused: told of an address that was not called, or not listened to, for the audit trail.
+        """
         try:
             document = self._content(attachment, case)
         except DocumentRefused as error:
+            refused.append(str(error))
             return case.question("", f"not fetched: {error}", task=self.readers[0].task)
         except DocumentUnreachable:
             if not case.last:

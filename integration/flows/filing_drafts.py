@@ -46,6 +46,7 @@ class Filed:
     Attributes:
         drafts: of its attachments; none when it is withdrawn or nobody's to read.
         reading: of the document as a whole, for what is taken back.
+        refused: why attachments were not fetched, one text each.
     """
 
     message_id: str
@@ -53,6 +54,7 @@ class Filed:
     drafts: tuple[WrittenBundle, ...]
     whose: Whose
     reading: Reading
+    refused: tuple[str, ...] = ()
 
     def file(self, connection: Transaction, cabinet: Cabinet, *, now: datetime) -> None:
         """File them (`flows.reading.Fileable`)."""
@@ -135,6 +137,8 @@ class Cabinet:
         """File a document's drafts and take back what they replace, in the caller's transaction."""
         scribe = self._scribe(connection, filed.message_id, now)
         document = filed.document
+        for _ in filed.refused:
+            scribe.tell("document.refused", document.identity.reference, failed=True)
         for relation in document.relations:
             if relation.kind == "replaces":
                 self._retract(scribe, filed, relation.parent.id, REPLACED)

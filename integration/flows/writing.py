@@ -11,7 +11,7 @@ from integration.store.database import Transaction
 from integration.store.ids import utc_text
 from integration.store.result_records import Outcome, WriteOutcome
 from integration.store.results import Results
-from mappers.domain.attribution import AuditEvent
+from mappers.domain.attribution import AuditEvent, AuditOutcome
 from mappers.domain.times import Moment
 from mappers.fhir.result_bundle import Entry
 
@@ -57,10 +57,16 @@ class Scribe:
                 self.tell(f"result.{each.outcome.value}", f"{each.reference}/_history/{each.version}")
         return outcomes
 
-    def tell(self, kind: str, resource: str) -> None:
+    def tell(self, kind: str, resource: str, *, failed: bool = False) -> None:
         """An audit record about a resource."""
-        at = Moment(utc_text(self.now))
-        event = AuditEvent(kind=kind, at=at, actor=self.actor, message_id=self.message_id, resource=resource)
+        event = AuditEvent(
+            kind=kind,
+            at=Moment(utc_text(self.now)),
+            actor=self.actor,
+            outcome=AuditOutcome.MINOR_FAILURE if failed else AuditOutcome.SUCCESS,
+            message_id=self.message_id,
+            resource=resource,
+        )
         audit.append(self.connection, event)
 
     def _put(self, entries: Sequence[Entry]) -> tuple[WriteOutcome, ...]:

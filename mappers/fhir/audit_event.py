@@ -65,6 +65,7 @@ _SHAPES = {
     "audit.exported": _Shape(_LOG_USED, None, "R"),
     "audit.read": _Shape(_LOG_USED, _coding(_INTERACTION, "read", "read"), "R"),
     "audit.searched": _Shape(_LOG_USED, _coding(_INTERACTION, "search", "search"), "E"),
+    "document.refused": _Shape(_ALERT, None, "E"),
     "hook.refused": _Shape(_ALERT, None, "E"),
     "submission.refused": _Shape(_ALERT, None, "E"),
     "role.started": _Shape(_ACTIVITY, _coding(_DCM, "110120", "Application Start"), "E"),

@@ -166,6 +166,11 @@ def test_an_attachment_elsewhere_is_not_fetched_unless_allowed(feed, url):
     assert "not fetched" in task["description"]
     assert {"DocumentReference/d1", "Patient/p1", "ServiceRequest/r1"} == set(feed.server.asked[asked:])
     assert [] == feed.all("DiagnosticReport")
+    (told,) = [each.event for each in feed.store.audit.records() if each.event.kind == "document.refused"]
+    assert (f"DocumentReference/{feed.only('DocumentReference')['id']}", "4") == (
+        told.resource,
+        told.outcome.value,
+    )
 
 
 def test_a_correction_replaces_the_draft(feed):

@@ -216,6 +216,7 @@ def test_a_body_beyond_the_limit_is_413(stage, declared):
     )
 
     assert 413 == answer.status_code
+    assert [("open", "127.0.0.1", "too-long")] == stage.turned_away
     assert [] == stage.kept()
 
 
@@ -224,6 +225,7 @@ def test_a_packed_body_is_refused_unread(stage):
     bomb = gzip.compress(bytes(10_000_000))
 
     assert 415 == stage.send(bomb, headers={"Content-Encoding": "gzip"}).status_code
+    assert [("open", "127.0.0.1", "packed")] == stage.turned_away
     assert [] == stage.kept()
 
 
