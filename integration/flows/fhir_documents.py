@@ -32,14 +32,21 @@ Node = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FhirDocumentStory:
-    """What the story needs (`flows.reading.Story`)."""
+    """What the story needs (`flows.reading.Story`).
+
+    Attributes:
+        channels: whose documents are read.
+    """
 
     documents: DocumentStory
     copies: LocalCopies
     database: Database
+    channels: frozenset[str]
 
     def read(self, message: StoredMessage, *, last: bool) -> Sequence[Filed]:
-        """Read the document of one message; nothing where its copy is gone."""
+        """Read the document of one message; nothing where its copy is gone or its channel reads none."""
+        if message.channel not in self.channels:
+            return ()
         with self.database.read() as connection:
             try:
                 stored = self.copies.of_message(connection, message)

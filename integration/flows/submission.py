@@ -42,12 +42,13 @@ from mappers.domain.issues import Issue, IssueCode, Refused, Severity
 from mappers.domain.people import Organization
 from mappers.domain.standing import standing
 from mappers.domain.times import Moment
-from mappers.fhir import copy_provenance, device, r4, submission
+from mappers.fhir import copy_provenance, device, r4, submission, submission_parts
 from mappers.fhir.digests import source_uri
 from mappers.fhir.provenance import Making
 from mappers.fhir.result_bundle import Entry
 from mappers.fhir.source_identities import Place
-from mappers.fhir.submission import Style, Submission, World
+from mappers.fhir.submission import World
+from mappers.fhir.submission_parts import Style, Submission
 
 Node = dict[str, Any]
 
@@ -83,9 +84,9 @@ class Sent:
             Refused: there are none.
         """
         if self.media_type:
-            node = submission.binary(self.body, self.media_type)
-            return Submission(Style.SINGLE, (submission.Entry(where="Binary", resource=node),))
-        parsed = submission.parse(r4.decode(self.body), kind=self.kind)
+            node = submission_parts.binary(self.body, self.media_type)
+            return Submission(Style.SINGLE, (submission_parts.Entry(where="Binary", resource=node),))
+        parsed = submission_parts.parse(r4.decode(self.body), kind=self.kind)
         if self.unless and parsed.style is Style.SINGLE:
             return replace(parsed, entries=(replace(parsed.entries[0], unless=self.unless),))
         return parsed
@@ -172,7 +173,7 @@ class Submissions:
         """Entries that need not be written, for what they would be is there (R4 http §3.1.0.8.1)."""
         for number, entry in enumerate(parsed.entries):
             kind = str(entry.resource.get("resourceType"))
-            if not entry.unless or kind not in submission.TYPES:
+            if not entry.unless or kind not in submission_parts.TYPES:
                 continue
             mapped = search_reader.read(kind, parse_qsl(entry.unless), base=self.base, strict=True)
             if mapped.refused or not mapped.value.criteria:
@@ -314,7 +315,7 @@ class Submissions:
         self.database.write(store).result()
 
 
-def _to_read(read: Submission) -> Iterator[submission.Entry]:
+def _to_read(read: Submission) -> Iterator[submission_parts.Entry]:
     for each in read.entries:
         taken = each.identity is not None and not each.refused
         if taken and each.resource["resourceType"] in _READ and not is_machine_made(each.resource):

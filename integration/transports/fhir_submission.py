@@ -32,7 +32,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from integration.errors import StoreUnavailable
 from integration.flows.submission import Answered, Row, Sent
 from mappers.domain.issues import Issue, IssueCode, Severity
-from mappers.fhir.submission import SINGLE, Style
+from mappers.fhir.submission_parts import SINGLE, Style
 
 FHIR_JSON = "application/fhir+json; charset=utf-8"
 _JSON = frozenset({"application/fhir+json", "application/json", "text/json"})

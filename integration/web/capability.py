@@ -9,7 +9,7 @@ from integration.store.search_parameters import PARAMETERS, Kind, Parameter
 from integration.web import fhir_trail
 from integration.web.fhir_audit import AUDIT_EVENT
 from mappers.domain.attribution import Software
-from mappers.fhir.submission import SINGLE
+from mappers.fhir.submission_parts import SINGLE
 
 _INTERACTIONS = ("read", "vread", "history-instance", "search-type")
 _DESCRIPTION = (

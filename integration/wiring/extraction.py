@@ -88,7 +88,7 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
         fetcher=fetcher,
         sound=sounds,
     )
-    from_fhir = FhirDocumentStory(documents, copies, store.database)
+    from_fhir = FhirDocumentStory(documents, copies, store.database, extracting(settings))
     return {HL7_V2: documents, "DocumentReference": from_fhir, **images}
 
 

@@ -7,10 +7,12 @@ mended so is refused. The bytes as they came are kept elsewhere, so that nothing
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from mappers.domain.issues import Issue, IssueCode, Mapped, Refused, Severity
 from mappers.fhir import r4
+from mappers.fhir.shapes import NO_SUCH_ELEMENT, shape
 
 Node = dict[str, Any]
 
@@ -31,7 +33,7 @@ def mended(resource: Node) -> Mapped[Node]:
         if not faults:
             return Mapped(resource, tuple(issues))
         fault = faults[0]
-        without = _without(resource, _path(fault.location))
+        without = _repaired(resource, fault)
         if without is None:
             raise Refused(Issue(Severity.FATAL, fault.code, fault.location, fault.text))
         resource = without
@@ -39,6 +41,32 @@ def mended(resource: Node) -> Mapped[Node]:
     raise Refused(
         Issue(Severity.FATAL, IssueCode.STRUCTURE, str(resource.get("resourceType")), "too much is at fault")
     )
+
+
+def _repaired(resource: Node, fault: Issue) -> Any:
+    """A copy without what this fault is about; None where that is all of it."""
+    path = _path(fault.location)
+    if fault.text.endswith(NO_SUCH_ELEMENT):
+        known = shape(fault.text.removesuffix(NO_SUCH_ELEMENT))
+        return _changed(
+            resource, path, lambda node: {k: v for k, v in node.items() if known.knows(k)} or None
+        )
+    return _without(resource, path)
+
+
+def _changed(node: Any, path: list[str | int], change: Callable[[Node], Node | None]) -> Any:
+    """A copy in which the object at the path is what `change` makes of it; None takes it away."""
+    if not path:
+        return change(node) if isinstance(node, dict) else None
+    step = path[0]
+    if isinstance(node, list) and isinstance(step, int) and step < len(node):
+        inner = _changed(node[step], path[1:], change)
+        return [*node[:step], *([] if inner is None else [inner]), *node[step + 1 :]] or None
+    if isinstance(node, dict) and isinstance(step, str) and step in node:
+        inner = _changed(node[step], path[1:], change)
+        rest = {name: value for name, value in node.items() if name != step}
+        return (rest if inner is None else {**rest, step: inner}) or None
+    return None
 
 
 def _path(location: str) -> list[str | int]:

@@ -24,6 +24,8 @@ Node = dict[str, Any]
 _JUDGED_BY_VALUE = frozenset({"base64Binary", "url", "uuid", "xhtml"})
 _XHTML = Primitive((str,), narrative.is_safe)
 _RESOURCE = "Resource"
+#: What a fault says, behind the name of the shape, of a member that has no place there.
+NO_SUCH_ELEMENT = " has no such element"
 _ELEMENT = {"id": Element(type="string"), "extension": Element(type="Extension", max="*")}
 
 
@@ -212,6 +214,13 @@ class Shape:
             elif rule.by_value:
                 walk.by_value = True
 
+    def knows(self, name: str) -> bool:
+        """Whether a member of this name may stand in an object of this shape."""
+        if name in self._rules or (name == "resourceType" and self.name in load().resources):
+            return True
+        rule = self._rules.get(name[1:]) if name[:1] == "_" else None
+        return rule is not None and rule.test is not None
+
     def _check_other(self, node: Node, name: str, path: str, walk: Walk) -> None:
         """A name that is no element: the type of a resource, a primitive's extensions, or a mistake."""
         if name == "resourceType" and self.name in load().resources:
@@ -219,7 +228,7 @@ class Shape:
         rule = self._rules.get(name[1:]) if name[:1] == "_" else None
         if rule is None or rule.test is None:
             # The name is the sender's text: it is not repeated.
-            walk.fault(IssueCode.STRUCTURE, path, f"{self.name} has no such element")
+            walk.fault(IssueCode.STRUCTURE, path, f"{self.name}{NO_SUCH_ELEMENT}")
             return
         values = node[name] if rule.many and isinstance(node[name], list) else [node[name]]
         for value in values:

@@ -7,6 +7,7 @@ else what it says, so that the same again is the same.
 | an entry | then |
 |---|---|
 | is of a type that is taken | named; references into the Bundle and into our store lead to our resources |
+| names its subject by a number that names a Patient of our store | its subject leads to that Patient |
 | refers to something else | that reference becomes a logical one with its address, with a warning |
 | holds an attachment whose address is a Binary of the Bundle or of our store | its bytes are put in |
 | holds one at a host that the channel lists (`document_hosts`) | the address stays: the reading fetches it |
@@ -18,79 +19,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from mappers.domain.identifiers import Identity
+from mappers.domain.identifiers import FHIR, Identity
 from mappers.domain.issues import Issue, IssueCode, Refused, Severity
 from mappers.fhir import attachment_copy, local_copy, r4, source_identities
 from mappers.fhir import datatypes_reader as types
 from mappers.fhir.codec import encode
 from mappers.fhir.source_identities import Place
+from mappers.fhir.submission_parts import TYPES, Entry, Submission, listed
 
 Node = dict[str, Any]
 
-#: What is taken, in an order in which most of what a resource refers to comes before it.
-TYPES: Final = (
-    "Organization", "Practitioner", "PractitionerRole", "Location", "Endpoint", "Patient", "Encounter",
-    "Specimen", "ServiceRequest", "Binary", "ImagingStudy", "Media", "DocumentReference",
-)  # fmt: skip
-#: What may be submitted as a single resource.
-SINGLE: Final = frozenset({"ImagingStudy", "Media", "DocumentReference", "Binary"})
 #: Where attachments stand.
 ATTACHMENTS: Final = {"DocumentReference": ("content.attachment",), "Media": ("content",)}
-#: Most entries of one Bundle.
-MAX_ENTRIES: Final = 1000
-_BUNDLES = frozenset({"transaction", "batch", "collection"})
-
-
-class Style(StrEnum):
-    """How entries hang together: in a batch each stands for itself, else all or none is taken."""
-
-    SINGLE = "single"
-    TRANSACTION = "transaction"
-    BATCH = "batch"
-    COLLECTION = "collection"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One resource that is submitted.
-
-    Attributes:
-        where: its FHIRPath in the submission.
-        resource: as it is to be written; as it came while it is refused.
-        unless: `ifNoneExist`: a search that finds what makes it needless.
-        issues: an error refuses it.
-    """
-
-    where: str
-    resource: Node
-    full_url: str = ""
-    unless: str = ""
-    identity: Identity | None = None
-    issues: tuple[Issue, ...] = field(default=())
-
-    @property
-    def refused(self) -> bool:
-        """Whether it is not taken."""
-        return any(each.severity in {Severity.ERROR, Severity.FATAL} for each in self.issues)
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """All that one request submits."""
-
-    style: Style
-    entries: tuple[Entry, ...]
-
-    @property
-    def refused(self) -> bool:
-        """Whether nothing of it is taken."""
-        each = [entry.refused for entry in self.entries]
-        return all(each) if self.style is Style.BATCH else any(each)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,59 +54,6 @@ class World:
     source: str
     find: Callable[[str, str], Node | None]
     may_fetch: Callable[[str], bool]
-
-
-def parse(body: Node, *, kind: str | None) -> Submission:
-    """The entries of what was submitted; none is judged yet.
-
-    Args:
-        body: the JSON.
-        kind: the type that the address named; None where it named none.
-
-    Raises:
-        Refused: it is neither a Bundle that is taken nor a resource of that type.
-    """
-    name = body.get("resourceType")
-    if kind is not None and name != kind:
-        raise _refused(
-            IssueCode.INVALID, "resourceType", "the resource is not of the type that the address names"
-        )
-    if name != "Bundle":
-        if kind is None and name not in SINGLE:
-            raise _refused(
-                IssueCode.NOT_SUPPORTED, "resourceType", f"send a Bundle, or one of {_listed(SINGLE)}"
-            )
-        return Submission(Style.SINGLE, (Entry(where=str(name), resource=body),))
-    if body.get("type") not in _BUNDLES:
-        raise _refused(IssueCode.NOT_SUPPORTED, "Bundle.type", f"only {_listed(_BUNDLES)} are taken")
-    entries = body.get("entry", [])
-    if not isinstance(entries, list) or not entries:
-        raise _refused(IssueCode.REQUIRED, "Bundle.entry", "there is nothing in the Bundle")
-    if len(entries) > MAX_ENTRIES:
-        raise _refused(IssueCode.TOO_COSTLY, "Bundle.entry", f"more than {MAX_ENTRIES} entries")
-    style = Style(body["type"])
-    return Submission(style, tuple(_entry(each, number, style) for number, each in enumerate(entries)))
-
-
-def _entry(node: Any, number: int, style: Style) -> Entry:
-    entry = types.node(node)
-    where = f"Bundle.entry[{number}]"
-    resource, request = types.node(entry.get("resource")), types.node(entry.get("request"))
-    issues: tuple[Issue, ...] = ()
-    if not resource:
-        issues = (_error(IssueCode.REQUIRED, where, "the entry holds no resource"),)
-    elif style is not Style.COLLECTION and request.get("method") != "POST":
-        text = "only POST is taken: what is submitted is named by what it says"
-        issues = (_error(IssueCode.NOT_SUPPORTED, f"{where}.request.method", text),)
-    elif request and request.get("url") not in {resource.get("resourceType"), None}:
-        issues = (_error(IssueCode.INVALID, f"{where}.request.url", "the url is not the resource's type"),)
-    return Entry(
-        where=where,
-        resource=resource,
-        full_url=types.text(entry.get("fullUrl")) or "",
-        unless=types.text(request.get("ifNoneExist")) or "",
-        issues=issues,
-    )
 
 
 def read(submission: Submission, world: World, *, known: dict[int, str]) -> Submission:
@@ -188,21 +79,33 @@ class _Reading:
     def entries(self) -> tuple[Entry, ...]:
         numbered = list(enumerate(self._submission.entries))
         numbered.sort(key=lambda pair: _place_of(str(pair[1].resource.get("resourceType"))))
+        for number, entry in numbered:
+            self._foresee(number, entry)
         done: dict[int, Entry] = {}
         for number, entry in numbered:
             done[number] = entry if entry.refused else self._read(number, entry)
         return tuple(done[number] for number in range(len(done)))
 
+    def _foresee(self, number: int, entry: Entry) -> None:
+        """Name what a number names before anything is read, so that references may lead forward."""
+        kind = str(entry.resource.get("resourceType"))
+        if entry.refused or kind not in TYPES or kind == "Binary" or number in self._known:
+            return
+        name = _number(entry.resource)
+        identity = source_identities.of(entry.resource, name=name, place=self._world.place)
+        if name or FHIR not in identity.parts:
+            self._remember(entry, identity.reference)
+
     def _read(self, number: int, entry: Entry) -> Entry:
         kind = str(entry.resource.get("resourceType"))
         if kind not in TYPES:
-            text = f"this type is not taken here; taken are {_listed(TYPES)}"
+            text = f"this type is not taken here; taken are {listed(TYPES)}"
             return replace(entry, issues=(_error(IssueCode.NOT_SUPPORTED, entry.where, text),))
         if number in self._known:
             self._remember(entry, self._known[number])
             return entry
         self._told = []
-        resource = self._with_bytes(entry, kind)
+        resource = self._with_subject(self._with_bytes(entry, kind))
         identity = self._identity(resource, kind)
         try:
             copy = local_copy.write(
@@ -246,11 +149,9 @@ class _Reading:
 
     def _name(self, resource: Node, kind: str) -> str:
         """What names it among submissions: a number with its name space, else a digest of what it says."""
-        master = types.identifier(resource.get("masterIdentifier"))
-        numbers = [*([master] if master else []), *types.identifiers(resource.get("identifier"))]
-        number = next((each for each in numbers if each.system), None)
+        number = _number(resource)
         if number and kind != "Binary":
-            return f"{number.system}|{number.value}"
+            return number
         said = {name: value for name, value in resource.items() if name not in {"id", "meta", "text"}}
         return hashlib.sha256(encode(self._plain(said))).hexdigest()
 
@@ -267,6 +168,19 @@ class _Reading:
                 literal, "urn:uuid:" if literal.startswith("urn:uuid:") else literal
             )
         return plain
+
+    def _with_subject(self, resource: Node) -> Node:
+        """A subject that is named by a number leads to the Patient of our store whom that number names."""
+        subject = types.node(resource.get("subject"))
+        number = types.identifier(subject.get("identifier"))
+        if "reference" in subject or number is None or not number.system:
+            return resource
+        patient = Identity("Patient", (number.system, number.value))
+        there = patient.reference in self._names.values() or self._world.find("Patient", patient.id)
+        if not there:
+            return resource
+        self._names[patient.reference] = patient.reference
+        return {**resource, "subject": {"reference": patient.reference, **subject}}
 
     def _with_bytes(self, entry: Entry, kind: str) -> Node:
         resource = entry.resource
@@ -297,6 +211,14 @@ class _Reading:
         return self._world.find(*named) if named and named[0] == "Binary" else None
 
 
+def _number(resource: Node) -> str:
+    """A business identifier with its name space; "" where there is none."""
+    master = types.identifier(resource.get("masterIdentifier"))
+    numbers = [*([master] if master else []), *types.identifiers(resource.get("identifier"))]
+    number = next((each for each in numbers if each.system), None)
+    return f"{number.system}|{number.value}" if number else ""
+
+
 def _place_of(kind: str) -> int:
     return TYPES.index(kind) if kind in TYPES else len(TYPES)
 
@@ -309,22 +231,5 @@ def _below(where: str, location: str) -> str:
     return f"{where}.resource.{rest}" if rest else f"{where}.resource"
 
 
-def binary(content: bytes, media_type: str) -> Node:
-    """Bytes as a Binary."""
-    return {
-        "resourceType": "Binary",
-        "contentType": media_type,
-        "data": base64.b64encode(content).decode("ascii"),
-    }
-
-
-def _listed(names: Iterator[str] | Sequence[str] | frozenset[str]) -> str:
-    return ", ".join(sorted(names))
-
-
 def _error(code: IssueCode, where: str, text: str) -> Issue:
     return Issue(Severity.ERROR, code, where, text)
-
-
-def _refused(code: IssueCode, where: str, text: str) -> Refused:
-    return Refused(Issue(Severity.FATAL, code, where, text))

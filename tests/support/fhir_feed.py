@@ -189,6 +189,11 @@ class Feed:
         return [r4.decode(each.content) for each in page.matches]
 
     def only(self, kind: str) -> dict[str, Any]:
-        """The one resource of a type."""
-        (found,) = self.all(kind)
+        """The one resource of a type; of documents the one that was read: a draft has one of its own."""
+        every = self.all(kind)
+        (found,) = [each for each in every if kind != "DocumentReference" or _is_read(each)]
         return found
+
+
+def _is_read(document: dict[str, Any]) -> bool:
+    return document["meta"].get("source", "").startswith(BASE)

@@ -261,7 +261,7 @@ def test_what_we_wrote_there_ourselves_is_not_read_again(feed):
     feed.changed(document(id="d3", meta={"security": [label]}))
 
     assert [None, "machine-made", "machine-made"] == [each.reason for each in feed.messages()]
-    assert 1 == len(feed.all("DocumentReference"))
+    assert own == feed.only("DocumentReference")["id"]
 
 
 def test_a_patient_who_is_not_there_leaves_an_address(feed):
@@ -338,3 +338,28 @@ def test_a_server_that_tells_nobody_is_polled(feed):
     again = [each for each in feed.server.asked if "?" in each][-1]
     assert f"ge{datetime.now(UTC):%Y-%m-%d}" in again or "ge2026-01-01" not in again
     assert 1 == len(feed.messages())
+
+
+def test_an_order_is_the_same_by_hl7_v2_and_fhir(feed):
+    """By the placer's number and what was asked for; what both say of it stands together."""
+    raw = (
+        b"MSH|^~\\&|EHR|HOSP|WW|HUB|20261122150000||ORM^O01^ORM_O01|M-2|P|2.5.1\r"
+        b"PID|1||WW-100417^^^&1.2.3&ISO^MR||ROSSI^Giulia\r"
+        b"ORC|NW|P-77^EHR^1.2.4^ISO\rOBR|1|P-77^EHR^1.2.4^ISO||3016-3^TSH^LN\r"
+    )
+    arrival = Arrival(channel="default", peer="ehr", raw=raw, received_at=stores.now(), control_id="M-2")
+    feed.store.inbox.submit(arrival).result(30)
+    feed.work()
+    before = feed.only("ServiceRequest")
+    placer = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0203", "code": "PLAC"}]}
+    number = {"type": placer, "system": "urn:oid:1.2.4", "value": "P-77"}
+    feed.server.has({**ORDER, "identifier": [number], "note": [{"text": "fasting"}]})
+    feed.changed(document())
+
+    after = feed.only("ServiceRequest")
+    assert before["id"] == after["id"]
+    assert "fasting" in {each["text"] for each in after["note"]}
+    assert (
+        f"ServiceRequest/{after['id']}"
+        == feed.all("DocumentReference")[-1]["context"]["related"][0]["reference"]
+    )

@@ -144,6 +144,47 @@ def test_a_bundle_is_one_and_its_references_lead_to_what_it_made(web):
     assert document == again.json["entry"][2]["response"]["location"]
 
 
+def test_references_may_lead_forward_and_a_number_names_the_patient(web):
+    """A replacement before what it replaces; a subject whose number is that of a patient who is here already."""
+    web.post("", (FIXTURES / "bundle.json").read_bytes())
+    (person,) = web.all("Patient")
+    number = {"identifier": {"system": "urn:oid:2.16.840.1.113883.19.5", "value": "SUB-1"}}
+    newer = note(
+        masterIdentifier={"system": "urn:oid:1.2", "value": "D-2"}, subject=number,
+        relatesTo=[{"code": "replaces", "target": {"reference": "urn:uuid:6a1b0a44-6d3c-4a53-9b59-1d6f2c0e0009"}}],
+    )  # fmt: skip
+    older = note(masterIdentifier={"system": "urn:oid:1.2", "value": "D-1"})
+    entries = [
+        {"fullUrl": "urn:uuid:6a1b0a44-6d3c-4a53-9b59-1d6f2c0e0008", "resource": newer},
+        {"fullUrl": "urn:uuid:6a1b0a44-6d3c-4a53-9b59-1d6f2c0e0009", "resource": older},
+    ]
+    answer = web.post("", {"resourceType": "Bundle", "type": "collection", "entry": entries})
+
+    first, second = (each["response"]["location"] for each in answer.json["entry"])
+    stored = web.get(first).json
+    assert stored["relatesTo"][0]["target"]["reference"] in second
+    assert f"Patient/{person['id']}" == stored["subject"]["reference"]
+
+
+def test_recall_questions_are_answered(web):
+    """Everything from one document, everything by one device, who saw it: by the searches that the guide gives."""
+    location = web.post("/DocumentReference", note()).headers["Location"]
+    web.work()
+    document = location.split("/fhir/")[1].partition("/_history")[0]
+
+    bundle = web.get(f"/fhir/Provenance?entity={document}&_include=Provenance:target").json
+    kinds = {each["resource"]["resourceType"] for each in bundle["entry"]}
+    assert {"Provenance", "Observation", "DiagnosticReport", "Task"} <= kinds
+    (engine,) = [each for each in web.all("Device") if each["deviceName"][0]["name"] == "Wardwire"]
+    by_us = web.get(f"/fhir/Provenance?agent=Device/{engine['id']}&_include=Provenance:target").json
+    assert {"DocumentReference", "Observation"} <= {e["resource"]["resourceType"] for e in by_us["entry"]}
+    results = web.get("/fhir/Observation?_lastUpdated=ge2020-01-01&_revinclude=Provenance:target").json
+    assert "Provenance" in {each["resource"]["resourceType"] for each in results["entry"]}
+    web.get(f"/fhir/{document}")
+    seen = web.get(f"/fhir/AuditEvent?entity={document}").json["entry"]
+    assert {"result.created", "result.read"} <= {each["resource"]["outcomeDesc"] for each in seen}
+
+
 @pytest.mark.parametrize(("name", "kind"), [("media", "Media"), ("imaging-study", "ImagingStudy")])
 def test_the_examples_are_taken(web, name, kind):
     """A recording and a study; each is handed on to be read under its own type."""
