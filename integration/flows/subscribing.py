@@ -22,7 +22,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from integration import telemetry
-from integration.errors import AddressRefused, Conflict, RemoteAmbiguous, RemoteError, RemoteMissing
+from integration.errors import (
+    AddressRefused,
+    Conflict,
+    RemoteAmbiguous,
+    RemoteError,
+    RemoteMissing,
+    SettingsInvalid,
+)
 from integration.flows.ports import Fetched
 from integration.store import subscriptions
 from integration.store.database import Database
@@ -200,13 +207,12 @@ class Subscribing:
         Raises:
             StoreUnavailable: the store.
         """
-        wishes = {wish.subject: wish for wish in self.wishes()}
         for known in self._known():
-            wish = wishes.get(known.subject)
             try:
+                wish = next((each for each in self.wishes() if each.subject == known.subject), None)
                 if wish is not None:
                     self._watch(known, wish)
-            except (RemoteError, AddressRefused, Conflict) as error:
+            except (RemoteError, AddressRefused, Conflict, SettingsInvalid) as error:
                 _LOG.warning("subscription.failed", channel=self.channel, code=type(error).__name__)
         return self.pause_s
 

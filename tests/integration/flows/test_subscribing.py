@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integration.errors import Conflict, RemoteAmbiguous, RemoteMissing, SettingsInvalid
+from integration.errors import Conflict, RemoteAmbiguous, RemoteMissing, RemoteUnavailable, SettingsInvalid
 from integration.settings import Settings
 from integration.store import subscriptions
 from integration.wiring import stores, subscribing
@@ -220,6 +220,25 @@ def test_silence_is_noticed(tmp_path):
     bench.of_channel.tick()
     assert 1 == bench.looked
     assert 4 == bench.known()[0].events
+
+
+@pytest.mark.parametrize("asked", ["capabilities", "read", "search"])
+def test_a_server_that_does_not_answer_is_looked_at_again(tmp_path, asked, monkeypatch):
+    """Whatever was asked: the look ends, and the next one comes; the worker lives on."""
+    bench = Bench(tmp_path, topic=TOPIC)
+    bench.of_channel.register()
+    made = subscribing.build_subscribing(
+        bench.settings, bench.feed.store, "ehr", source=bench.server, catch_up=bench.look
+    )
+    if asked == "search":
+        bench.server.held.clear()
+
+    def unavailable(*_):
+        raise RemoteUnavailable("down")
+
+    monkeypatch.setattr(bench.server, asked, unavailable)
+    assert 60.0 == made.tick()
+    assert 1 == len(bench.known())
 
 
 def test_a_form_that_needs_a_topic_says_so(tmp_path):
