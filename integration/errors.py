@@ -126,6 +126,10 @@ class DestinationRefused(NotDelivered):
     """The destination will not take this as it is; sending it again will not help."""
 
 
+class SigningRefused(WardwireError):
+    """A person's decision lacks what it needs: the right to sign, a meaning, a reason, a confirmation."""
+
+
 class AddressRefused(WardwireError):
     """An address that nobody allowed was to be called; nothing was sent there."""
 

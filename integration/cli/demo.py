@@ -72,6 +72,8 @@ def _engine(folder: Path, console: Console, port: int | None) -> Iterator[tuple[
         "mllp": {"default": {"port": mllp_port}},
         "web": {"port": web_port, "workers": 1},
         "channels": {"default": {"time_zone": "Europe/Rome"}},
+        # Who tries it out signs under any name: nobody else can reach these pages.
+        "review": {"local_names": True},
     }
     log = folder / "serve.log"
     with log.open("ab") as stream:
@@ -170,7 +172,7 @@ def _is_idle(web: httpx2.Client) -> bool:
 def _stay(console: Console, base: str) -> None:
     console.print(
         Panel(
-            f"Pages:  {base}/\nFHIR:   {base}/fhir/DiagnosticReport\n"
+            f"Pages:  {base}/\nReview: {base}/review\nFHIR:   {base}/fhir/DiagnosticReport\n"
             f"Health: {base}/readyz    Metrics: {base}/metrics",
             title="Open until Ctrl-C",
         )

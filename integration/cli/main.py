@@ -28,6 +28,7 @@ COMMANDS = {
     "destinations": "integration.cli.destinations:destinations",
     "subscribe": "integration.cli.subscribe:subscribe",
     "unsubscribe": "integration.cli.subscribe:unsubscribe",
+    "review": "integration.cli.review:review",
     "audit": "integration.cli.audit:audit",
     "check": "integration.cli.check:check",
     "migrate": "integration.cli.check:migrate",

@@ -1,7 +1,8 @@
 """Drafts of a document into the store, in one transaction with what they replace.
 
 Whatever was read, the stored DocumentReference decides: drafts are written only of the content that is
-current there, and taken back when it is not current any more. What a person signed stays as it is.
+current there, and taken back when it is not current any more. What a person signed stays as it is, and they
+are asked about it again.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from integration import telemetry
 from integration.errors import NotFound
 from integration.flows.writing import Scribe
 from integration.store import extractions
 from integration.store.database import Database, Transaction
+from integration.store.result_records import Outcome
 from integration.store.results import Results
 from mappers.domain.documents import ClinicalDocument, Document
 from mappers.domain.sheet import Picture
-from mappers.fhir import ai_profiles, extracted_bundle, r4
+from mappers.fhir import ai_profiles, extracted_bundle, r4, re_review, signing
 from mappers.fhir.authorship import Reading
+from mappers.fhir.presented import is_presented
 from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.whose import Whose
 
@@ -29,6 +33,7 @@ Node = dict[str, Any]
 Key = tuple[str, str]
 
 ACTOR = "worker"
+_LOG = telemetry.logger(__name__)
 WITHDRAWN = "the sender withdrew the document"
 REPLACED = "another document replaces it"
 READ_ANEW = "the document was sent or read anew"
@@ -129,9 +134,9 @@ class Cabinet:
             entries = [replace(each, resource=ai_profiles.claimed(each.resource)) for each in entries]
         keys = [(entry.resource["resourceType"], entry.resource["id"]) for entry in entries]
         new = tuple(each for each in dict.fromkeys(keys) if each[0] in _DRAFTED)
-        self._retract(scribe, filed, key, READ_ANEW, keep=new)
+        signed = self._retract(scribe, filed, key, READ_ANEW, keep=new)
         scribe.write(entries)
-        extractions.replace_drafts(scribe.connection, key, new, message_id=filed.message_id)
+        extractions.replace_drafts(scribe.connection, key, (*new, *signed), message_id=filed.message_id)
 
     def file(self, connection: Transaction, filed: Filed, *, now: datetime) -> None:
         """File a document's drafts and take back what they replace, in the caller's transaction."""
@@ -158,8 +163,11 @@ class Cabinet:
         reason: str,
         *,
         keep: Iterable[Key] = (),
-    ) -> None:
-        """Take back the drafts of what has this id but for those that are written again."""
+    ) -> tuple[Key, ...]:
+        """Take back the drafts of what has this id but for those that are written again.
+
+        What a person signed stays, a person is asked about it, and it is remembered for the next change.
+        """
         kept = set(keep)
         connection = scribe.connection
         gone = [key for key in extractions.drafts_of(connection, document) if key not in kept]
@@ -168,11 +176,26 @@ class Cabinet:
         if drafts:
             bundle = extracted_bundle.retract(drafts, reading=filed.reading, whose=filed.whose, reason=reason)
             scribe.write(bundle.entries)
-        for each in stored:
-            if not _is_open(each):
-                # What a person decided stays; the trail says that its document is gone.
-                scribe.tell("draft.signed_kept", f"{each['resourceType']}/{each['id']}")
-        extractions.replace_drafts(connection, document, kept, message_id=filed.message_id)
+        signed = [each for each in stored if signing.is_final(each)]
+        for each in signed:
+            scribe.tell("draft.signed_kept", f"{each['resourceType']}/{each['id']}")
+            self._alert(scribe, filed, each, reason)
+        keys = tuple((each["resourceType"], each["id"]) for each in signed)
+        extractions.replace_drafts(connection, document, {*kept, *keys}, message_id=filed.message_id)
+        return keys
+
+    def _alert(self, scribe: Scribe, filed: Filed | FiledSource, signed: Node, reason: str) -> None:
+        """Ask a person about what they signed and what lost its ground; a replay asks once."""
+        is_report = signed["resourceType"] == "DiagnosticReport"
+        if not is_report and (signed["resourceType"] != "DocumentReference" or is_presented(signed)):
+            return  # results and renderings go with their report
+        reference = f"{signed['resourceType']}/{signed['id']}"
+        alert = re_review.write(reference, reason=reason, reading=filed.reading, whose=filed.whose)
+        if any(
+            each.type == "Task" and each.outcome is Outcome.CREATED for each in scribe.write(alert.entries)
+        ):
+            scribe.tell("review.alert", reference)
+            _LOG.warning("review.alert", resource_type=signed["resourceType"], resource_id=signed["id"])
 
     def _current(self, connection: Transaction, kind: str, key: str) -> Node | None:
         try:

@@ -17,6 +17,7 @@ VERDICTS: Mapping[type[Exception], Attempt] = MappingProxyType(
         errors.DestinationUnreachable: Attempt.RETRY,
         errors.DestinationSilent: Attempt.RETRY,
         errors.DestinationBusy: Attempt.RETRY,
+        errors.SigningRefused: Attempt.PARK,
         errors.DestinationRefused: Attempt.PARK,
         errors.StoreUnavailable: Attempt.RETRY,
         errors.Conflict: Attempt.PARK,

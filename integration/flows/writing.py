@@ -31,7 +31,7 @@ class Scribe:
 
     connection: Transaction
     results: Results
-    message_id: str
+    message_id: str | None
     now: datetime
     actor: str
 

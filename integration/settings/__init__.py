@@ -13,6 +13,7 @@ from integration.settings.hooks import HookSettings
 from integration.settings.loading import Settings, load, refuse_unsafe
 from integration.settings.models import InferenceSettings, ModelHostSettings, ModelSettings
 from integration.settings.reference import describe, example_toml
+from integration.settings.review import ReviewSettings, SignerSettings
 from integration.settings.section import TlsSettings
 from integration.settings.sections import (
     ChannelSettings,
@@ -36,8 +37,10 @@ __all__ = [
     "MllpSettings",
     "ModelHostSettings",
     "ModelSettings",
+    "ReviewSettings",
     "RouteSettings",
     "Settings",
+    "SignerSettings",
     "StoreSettings",
     "SubscriptionSettings",
     "TlsSettings",

@@ -23,6 +23,7 @@ from integration.settings.destinations import DestinationSettings, Name, RouteSe
 from integration.settings.dicomweb import DicomWebSettings
 from integration.settings.fhir import FhirServerSettings
 from integration.settings.models import InferenceSettings, ModelSettings
+from integration.settings.review import ReviewSettings
 from integration.settings.sections import (
     AuditSettings,
     ChannelSettings,
@@ -64,6 +65,9 @@ class Settings(BaseSettings):
     security: SecuritySettings = Field(default=SecuritySettings(), description="Keys.")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="How long bytes are kept.")
     audit: AuditSettings = Field(default=AuditSettings(), description="The audit trail.")
+    review: ReviewSettings = Field(
+        default=ReviewSettings(), description="Drafts and the people who decide about them."
+    )
     mllp: dict[str, MllpSettings] = Field(
         default={"default": MllpSettings()}, description="MLLP listeners by name."
     )

@@ -28,7 +28,7 @@ from integration.store.result_tables import VERSIONS
 from integration.store.sealing import Sealer
 from integration.store.search_marks import Marks
 from integration.store.search_query import Cursor, Search
-from integration.store.search_values import LONGEST_VALUE
+from integration.store.search_values import LONGEST_VALUE, timestamp
 from mappers.fhir import r4
 
 _V = VERSIONS.c
@@ -144,15 +144,12 @@ class Results:
             for row in connection.execute(found)
         }
 
+    def as_served(self, resource: Mapping[str, Any], *, version: int, now: datetime) -> bytes:
+        """The bytes of a version before it is written: with its number and time in meta, other meta kept."""
+        return _served(resource, version, timestamp(now))
+
     def _seal(self, resource: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
-        """The resource as served: with its version and time in meta, other meta kept."""
-        meta = {
-            **resource.get("meta", {}),
-            "versionId": str(values["version"]),
-            "lastUpdated": _instant(values["last_updated"]),
-        }
-        head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
-        content = r4.encode({**head, **{name: value for name, value in resource.items() if name not in head}})
+        content = _served(resource, values["version"], values["last_updated"])
         return self._sealer.seal(content, bound_to=_label(values["type"], values["id"], values["version"]))
 
     def _digests(self, digest: str, canonical: bytes) -> bool:
@@ -267,6 +264,16 @@ class Results:
 
 def _label(kind: str, resource_id: str, version: int) -> str:
     return f"resource {kind}/{resource_id}/{version}"
+
+
+def _served(resource: Mapping[str, Any], version: int, last_updated: str) -> bytes:
+    meta = {
+        **resource.get("meta", {}),
+        "versionId": str(version),
+        "lastUpdated": _instant(last_updated),
+    }
+    head = {"resourceType": resource["resourceType"], "id": resource["id"], "meta": meta}
+    return r4.encode({**head, **{name: value for name, value in resource.items() if name not in head}})
 
 
 def _instant(last_updated: str) -> str:

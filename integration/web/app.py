@@ -15,6 +15,7 @@ from integration import telemetry
 from integration.errors import NotFound, StoreUnavailable, WardwireError
 from integration.web import fhir_answers, fhir_api, health, key_set, metrics, pages, security_headers
 from integration.web.auth import Refusal, authorize
+from integration.web.review import routes
 from integration.web.services import Services
 
 #: Answered to anybody who can connect: they show no result and no message.
@@ -51,6 +52,7 @@ def create_app(services: Services) -> Flask:
     app.register_blueprint(key_set.blueprint(services))
     app.register_blueprint(metrics.blueprint(services))
     app.register_blueprint(pages.blueprint(services))
+    app.register_blueprint(routes.blueprint(services.review))
     for door in services.doors:
         app.register_blueprint(door)
     _bracket_requests(app, services)
@@ -89,7 +91,7 @@ def _bracket_requests(app: Flask, services: Services) -> None:
 
     @app.after_request
     def end(answer: Response) -> Response:
-        security_headers.add(answer, over_tls=request.is_secure)
+        security_headers.add(answer, over_tls=request.is_secure, acts=request.blueprint == "review")
         answer.headers["X-Request-Id"] = g.request_id
         _account(services, answer)
         return answer

@@ -17,6 +17,7 @@ from integration.store.records import MessageFilter, StoredMessage, Undispatched
 from integration.store.results import Results
 from integration.telemetry import Metrics
 from integration.web.auth import Token
+from integration.web.review.desk import ReviewDesk
 from mappers.domain.attribution import Software
 
 
@@ -64,6 +65,7 @@ class Services:
     """What `create_app` builds the application from.
 
     Attributes:
+        review: sign-off.
         public_base: URL of this server as others write it, without a slash at the end.
         clock: the present moment, aware.
         new_id: a fresh request id.
@@ -81,6 +83,7 @@ class Services:
     results: Results
     messages: Messages
     deliveries: Deliveries
+    review: ReviewDesk
     software: Software
     public_base: str
     clock: Callable[[], datetime]

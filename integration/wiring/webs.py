@@ -25,6 +25,7 @@ from integration.web.services import Check, Services
 from integration.wiring import stores
 from integration.wiring.fhir_servers import published_keys
 from integration.wiring.hooks import Refusals, build_hooks
+from integration.wiring.review import build_desk
 from integration.wiring.stores import Store
 from integration.wiring.submissions import build_submissions
 from integration.wiring.terms import build_terms
@@ -56,6 +57,7 @@ def build_application(settings: Settings) -> Flask:
             results=store.results,
             messages=store.inbox,
             deliveries=store.outbox,
+            review=build_desk(settings, store),
             software=stores.software(),
             public_base=settings.public_base,
             clock=stores.now,

@@ -15,7 +15,7 @@ class Standing:
     """How a version of a result ranks against another: an older or lower one never overwrites.
 
     Attributes:
-        rank: registered 0, partial 1, preliminary 2, final and all that follows it 3.
+        rank: registered 0, partial 1, preliminary 2, final and all that follows it 3, decided by a person 4.
         at: UTC instant text of the version (OBR-22, else MSH-7), "" when unknown.
         order: among versions of one rank and moment: final 0, amended 1, corrected 2, withdrawn 3.
         sent: UTC instant text of the message (MSH-7), which decides where nothing else does.
@@ -58,6 +58,15 @@ def standing(status: str, at: Moment | None, sent: Moment | None = None) -> Stan
     """The standing of a version with this FHIR status, made at one moment and sent at another."""
     rank, order = _RANKS[status]
     return Standing(rank, utc(at), order, utc(sent))
+
+
+#: What a named person decided: no draft and no later reading goes before it.
+DECIDED = 4
+
+
+def decided(at: Moment) -> Standing:
+    """The standing of what a named person decided at an instant."""
+    return Standing(DECIDED, utc(at))
 
 
 def _compared(mine: str, theirs: str) -> bool | None:

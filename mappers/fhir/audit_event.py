@@ -57,6 +57,15 @@ _SHAPES = {
     "result.updated": _Shape(_REST, _coding(_INTERACTION, "update", "update"), "U"),
     "result.read": _Shape(_REST, _coding(_INTERACTION, "read", "read"), "R"),
     "result.searched": _Shape(_REST, _coding(_INTERACTION, "search", "search"), "E"),
+    "review.viewed": _Shape(_REST, _coding(_INTERACTION, "read", "read"), "R"),
+    "review.signed": _Shape(_ACTIVITY, _coding(_LIFECYCLE, "verify", "Verify Record Lifecycle Event"), "U"),
+    "review.rejected": _Shape(
+        _ACTIVITY, _coding(_LIFECYCLE, "deprecate", "Deprecate Record Lifecycle Event"), "U"
+    ),
+    "review.amended": _Shape(
+        _ACTIVITY, _coding(_LIFECYCLE, "amend", "Amend (Update) Record Lifecycle Event"), "U"
+    ),
+    "review.alert": _Shape(_ALERT, None, "E"),
     "delivery.delivered": _Shape(
         _EXPORT, _coding(_LIFECYCLE, "transmit", "Transmit Record Lifecycle Event"), "R"
     ),

@@ -27,6 +27,7 @@ _STAGES = {
     "entered-in-error": Stage.WITHDRAWN, "cancelled": Stage.WITHDRAWN,
 }  # fmt: skip
 _GONE = frozenset({"entered-in-error", "cancelled"})
+_DRAWN = frozenset({"image/png", "image/jpeg"})
 _MODEL = "Artificial-Intelligence"
 _NEGATIVE = frozenset({"absent", "negative", "not detected"})
 #: Parts of a finding that people read in words (`judged_observation`).
@@ -168,22 +169,31 @@ def marks(observations: Iterable[Node], instance: str) -> tuple[Marked, ...]:
 def _pictures(report: Node, shelf: Shelf) -> Iterator[Picture]:
     """The pictures that were filed with the report."""
     for each in report.get("media", []):
-        media = shelf.get(each["link"]["reference"])
-        content = media and media.get("content", {})
-        if not (media and content and content.get("data") and media.get("width")):
-            continue  # sound, or a picture of which nobody says how large it is
-        try:
-            data = base64.b64decode(content["data"], validate=True)
-        except binascii.Error:
-            continue
-        yield Picture(
-            content=data,
-            media_type=content["contentType"],
-            columns=media["width"],
-            rows=media["height"],
-            caption=each.get("comment", ""),
-            marks=tuple(map(_mark, (x for x in media.get("extension", []) if x["url"] == MARKED_REGION))),
-        )
+        media = shelf.get(each["link"].get("reference", ""))
+        found = picture(media, caption=each.get("comment", "")) if media else None
+        if found:
+            yield found
+
+
+def picture(media: Node, *, caption: str = "") -> Picture | None:
+    """The picture of a Media that `presented` wrote; None where it holds none, or nobody knows its size."""
+    content = media.get("content", {})
+    if content.get("contentType") not in _DRAWN or "width" not in media or "height" not in media:
+        return None
+    try:
+        data = base64.b64decode(content.get("data", ""), validate=True)
+    except binascii.Error:
+        return None
+    if not data:
+        return None
+    return Picture(
+        content=data,
+        media_type=content["contentType"],
+        columns=media["width"],
+        rows=media["height"],
+        caption=caption,
+        marks=tuple(map(_mark, (x for x in media.get("extension", []) if x["url"] == MARKED_REGION))),
+    )
 
 
 def _mark(extension: Node) -> Marked:

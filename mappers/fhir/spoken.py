@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -115,3 +116,12 @@ def identifiers(nodes: Iterable[Node]) -> str:
         if node.get("value"):
             written.append(f"{node['value']} ({kind})" if kind else str(node["value"]))
     return ", ".join(written)
+
+
+def plain_text(document: Node) -> str:
+    """The words of a DocumentReference that has them as plain text."""
+    for content in document.get("content", []):
+        attachment = content["attachment"]
+        if str(attachment.get("contentType", "")).startswith("text/plain") and "data" in attachment:
+            return base64.b64decode(attachment["data"]).decode("utf-8", "replace")
+    return ""

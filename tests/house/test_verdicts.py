@@ -14,6 +14,7 @@ ELSEWHERE: dict[str, str] = {
     "integration.errors.WardwireError": "the root of its tree is never raised itself",
     "inference.errors.InferenceError": "the same",
     "integration.transports.mllp.framing.PayloadUnframeable": "raised to who frames a payload, at the wire",
+    "integration.flows.review_ports.Unpaintable": "a page of the web that is not there; no worker draws pages",
     "mappers.paper.fonts.Undrawable": "the report is then filed as text alone",
     "mappers.hl7v2.lines.UndecodableError": "becomes a Refused with a located issue",
     "integration.clients.endpoint.Repeatable": "never leaves its module: what it carries is raised instead",

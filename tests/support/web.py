@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,18 @@ from flask.testing import FlaskClient
 from prometheus_client import CollectorRegistry
 
 from integration import telemetry
+from integration.flows.review import Reviews
+from integration.flows.review_ports import Unpaintable
+from integration.flows.signers import ReviewTerms
 from integration.states import DeliveryState, MessageState
-from integration.store import keys
+from integration.store import keys, signatures
 from integration.store.audit import Audit
 from integration.store.delivery_records import StoredDelivery
 from integration.store.ids import message_id
 from integration.store.records import AuditRecord, MessageFilter, StoredMessage, Undispatched
 from integration.web.app import create_app
+from integration.web.review.desk import ReviewDesk
+from integration.web.review.guard import Guard
 from integration.web.services import Check, Services
 from mappers.domain.acknowledgement import Verdict
 from mappers.domain.attribution import Software
@@ -115,6 +121,27 @@ class Web:
         return [record for record in audit.records() if record.event.kind.startswith(kind)]
 
 
+def desk(store: ResultStore) -> ReviewDesk:
+    """Sign-off over a store; nobody draws pages."""
+    reviews = Reviews(
+        database=store.database,
+        results=store.results,
+        terms=ReviewTerms(meanings=("reviewed and approved",)),
+        software=Software("Wardwire", "0.0.0-test"),
+        clock=lambda: CLOCK,
+        seal=partial(signatures.seal, KEYS),
+    )
+    return ReviewDesk(reviews, Unpainted(), Guard(KEYS.mark_of, lambda: CLOCK, BASE))
+
+
+class Unpainted:
+    """Draws nothing."""
+
+    def paint(self, content, page, marks):
+        """Refuses."""
+        raise Unpaintable("nothing is drawn here")
+
+
 @contextmanager
 def web_over(folder: Path, **changes: Any) -> Iterator[Web]:
     """An application over an empty store in this folder; `changes` are fields of `Services`."""
@@ -128,11 +155,11 @@ def web_over(folder: Path, **changes: Any) -> Iterator[Web]:
         deliveries=outbox,
         software=Software("Wardwire", "0.0.0-test"),
         public_base=BASE,
+        **{"review": desk(store), **changes},
         clock=lambda: CLOCK,
         new_id=lambda: f"request-{next(ids)}",
         metrics=telemetry.metrics(registry),
         registry=registry,
-        **changes,
     )
     yield Web(services, store, inbox, outbox)
     store.database.close()
