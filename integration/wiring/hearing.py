@@ -155,7 +155,7 @@ _BACKENDS: dict[str, Callable[[ModelSettings], Transcriber]] = {
 
 def build_transcriber(settings: Settings, *, model: str = SPEECH_MODEL) -> LazyTranscriber | None:
     """The recogniser of the settings; None where none is configured."""
-    chosen = settings.models.get(model)
+    chosen = settings.models_with_demo.get(model)
     return LazyTranscriber(chosen) if chosen else None
 
 
@@ -236,7 +236,7 @@ def build_reader(
     settings: Settings, *, memo: RunMemo, clock: Callable[[], datetime], model: str = SPEECH_MODEL
 ) -> DictationReader:
     """The task of dictations with the models of the settings."""
-    arranging = settings.models.get(ARRANGING_MODEL)
+    arranging = settings.models_with_demo.get(ARRANGING_MODEL)
     return DictationReader(
         transcriber=build_transcriber(settings, model=model),
         arranger=LazyGenerator(arranging) if arranging else None,

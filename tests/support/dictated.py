@@ -18,12 +18,13 @@ def message(
     subtype: str = "wav",
     status: str = "DI",
     kind: str = "T02",
+    processing_id: str = "P",
 ) -> bytes:
-    """The message; a document that was withdrawn is a T04... with the same unique number."""
+    """The message."""
     data = f"^AUDIO^{subtype}^Base64^{base64.b64encode(recording).decode('ascii')}"
     at = "20261122113000+0100"
     lines = (
-        f"MSH|^~\\&|DICTATE|WARDHOSP|WARDWIRE|WARDHOSP|{at}||MDM^{kind}^MDM_T02|{control_id}|P|2.5.1||||||UNICODE UTF-8",
+        f"MSH|^~\\&|DICTATE|WARDHOSP|WARDWIRE|WARDHOSP|{at}||MDM^{kind}^MDM_T02|{control_id}|{processing_id}|2.5.1||||||UNICODE UTF-8",
         f"EVN|{kind}|{at}",
         "PID|1||WW-100417^^^WARDHOSP&2.16.840.1.113883.19.5.1&ISO^MR||Rossi^Giulia^Anna^^^^L||19710314|F",
         "PV1|1|I|MED3^312^B^WARDHOSP||||||||||||||||V-20261^^^WARDHOSP&2.16.840.1.113883.19.5.1&ISO^VN",

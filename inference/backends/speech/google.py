@@ -28,7 +28,7 @@ class GoogleTranscriber:
         host: its address is that of the prediction route, or of `…:rawPredict`.
         model: as the operator names it.
         revision: as the operator names it: the container does not say.
-        place: region of the host, kept with each run; "" for this machine.
+        place: region of the host; "" for this house.
         seconds: longest piece that is sent at once.
     """
 
@@ -43,8 +43,7 @@ class GoogleTranscriber:
     ) -> None:
         self._host = host
         self._seconds = seconds
-        self._place: Parameters = {"region": place} if place else {}
-        self._card = ModelCard(id=model, revision=revision, weights_digest="", backend="vertex")
+        self._card = ModelCard(id=model, revision=revision, weights_digest="", backend="vertex", region=place)
 
     @property
     def card(self) -> ModelCard:
@@ -54,7 +53,7 @@ class GoogleTranscriber:
     @property
     def decoding(self) -> Parameters:
         """What is known of it."""
-        return {"decoding": "greedy", "piece_seconds": self._seconds, **self._place}
+        return {"decoding": "greedy", "piece_seconds": self._seconds}
 
     def transcribe(self, sound: Sound) -> Transcript:
         """Write down what is said (`inference.ports.Transcriber`)."""

@@ -31,7 +31,7 @@ class OpenAITranscriber:
         model: its name there.
         revision: as the operator names it: such servers do not say.
         language: that is spoken; "" lets the model find out.
-        place: region of the host, kept with each run; "" for this machine.
+        place: region of the host; "" for this house.
         seconds: longest piece that is sent at once.
     """
 
@@ -48,8 +48,7 @@ class OpenAITranscriber:
         self._host = host
         self._language = language
         self._seconds = seconds
-        self._place: Parameters = {"region": place} if place else {}
-        self._card = ModelCard(id=model, revision=revision, weights_digest="", backend="openai")
+        self._card = ModelCard(id=model, revision=revision, weights_digest="", backend="openai", region=place)
 
     @property
     def card(self) -> ModelCard:
@@ -59,7 +58,7 @@ class OpenAITranscriber:
     @property
     def decoding(self) -> Parameters:
         """What it is asked for."""
-        return {"temperature": 0, "language": self._language, "piece_seconds": self._seconds, **self._place}
+        return {"temperature": 0, "language": self._language, "piece_seconds": self._seconds}
 
     def transcribe(self, sound: Sound) -> Transcript:
         """Write down what is said (`inference.ports.Transcriber`)."""

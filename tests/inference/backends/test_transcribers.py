@@ -193,22 +193,19 @@ def test_a_folder_without_a_checkpoint_is_a_setting_to_mend(tmp_path: Path) -> N
 
 
 @needs_torch
-@pytest.mark.parametrize("rate", [16_000, 44_100])
-@pytest.mark.parametrize("width", ["PCM_24", "FLOAT"])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_any_coat_gives_the_same_words(checkpoint: Path, rate: int, width: str, channels: int) -> None:
-    """Rate, width and channels of one recording are no business of the recogniser's.
+@pytest.mark.parametrize("width", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("channels", [1, 2, 6])
+def test_any_width_and_layout_gives_the_same_words(checkpoint: Path, width: str, channels: int) -> None:
+    """A sharpened head of random weights magnifies the least difference: there is none to magnify.
 
-    A sharpened head of random weights magnifies the least difference, so that not one word may differ but by
-    the rounding of a resampler.
+    Other rates are heard in `test_demonstration_speech`: a resampler rounds, and nonsense bears no rounding.
     """
-    samples = voice(4.0, rate=rate)
-    samples = np.stack([samples] * channels, axis=1) if channels > 1 else samples
-    expected = started(checkpoint).transcribe(sound(4.0, coding="FLOAT")).text.split()
-    got = started(checkpoint).transcribe(audio.read(encoded(samples, rate=rate, coding=width))).text.split()
+    samples = np.rint(voice(4.0) * 32_767).astype(np.float32) / 32_768
+    expected = started(checkpoint).transcribe(audio.read(encoded(samples, coding="FLOAT"))).text.split()
+    layout = np.stack([samples] * channels, axis=1) if channels > 1 else samples
+    got = started(checkpoint).transcribe(audio.read(encoded(layout, coding=width))).text.split()
 
-    common = sum(1 for one, other in zip(expected, got, strict=False) if one == other)
-    assert expected == got or (rate != 16_000 and common / len(expected) > 0.5)
+    assert expected == got
 
 
 def said(machine: Any, pieces: list[str], frames: list[dict[str, float]], *, part: int = 1000) -> list[Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from inference import demo
 from inference.backends.scripted import ScriptedGenerator
 from inference.errors import BackendUnavailable
 from integration import telemetry
@@ -29,7 +30,7 @@ from mappers.fhir.places import EXTRACTED_FROM
 from tests.integration.flows.test_documents import Bench
 from tests.support.dictated import SPOKEN, is_transcript, message
 from tests.support.recordings import by_ffmpeg as coated
-from tests.support.recordings import encoded, needs_ffmpeg, noise, voice
+from tests.support.recordings import encoded, needs_ffmpeg, needs_voice, noise, spoken, voice
 
 RECORDING = encoded(voice(4.0))
 
@@ -37,7 +38,9 @@ RECORDING = encoded(voice(4.0))
 class Booth(Bench):
     """A store of its own, with a recogniser that says what it is told, or none."""
 
-    def __init__(self, folder: Path, *, says: list[str] | None = None, **channel: Any) -> None:
+    def __init__(
+        self, folder: Path, *, says: list[str] | None = None, demo: bool = False, **channel: Any
+    ) -> None:
         script = folder / "said.json"
         script.write_text(json.dumps(says or []))
         models = {"medasr": {"backend": "scripted", "model": str(script)}} if says is not None else {}
@@ -45,6 +48,7 @@ class Booth(Bench):
             store={"url": f"sqlite:///{folder / 'store.sqlite'}"},
             models=models,
             channels={"default": channel},
+            demo=demo,
         )
         self.store = stores.open_store(settings)
         upgrade(self.store.database)
@@ -225,6 +229,26 @@ def test_an_arranger_that_does_not_run_does_not_stop_the_transcript(open_booth) 
 
     assert "the heart is normal." == text_of(booth.transcripts()[0])
     assert 1 == len(booth.all("DiagnosticReport", "preliminary"))
+
+
+@needs_voice
+@pytest.mark.skipif(
+    demo.folder("medasr") is None,
+    reason="no demonstration checkpoint: python -m inference.demo.training.medasr",
+)
+def test_what_a_demonstration_hears_is_labelled(tmp_path: Path) -> None:
+    """A real model of the real classes, from the bytes to the draft: HTEST on all of it, and a Task that says why."""
+    booth = Booth(tmp_path, demo=True)
+    recording = spoken("the heart is normal period. there is no pneumothorax period.", tmp_path, speed=150)
+    booth.dictated(recording.read_bytes(), processing_id="T")
+
+    (transcript,) = booth.transcripts()
+    (report,) = booth.all("DiagnosticReport", "preliminary")
+    assert "no pneumothorax." in text_of(transcript)
+    for each in (transcript, report):
+        assert "HTEST" in {label["code"] for label in each["meta"]["security"]}
+    assert "demonstration" in booth.reasons()
+    booth.store.database.close()
 
 
 @needs_ffmpeg
