@@ -121,6 +121,10 @@ class Reader:
         reason = select(claim.evidence()).reason
         return reason.value if reason in _CERTAIN else ""
 
+    def knows(self, claim: Claim) -> bool:
+        """Whether somebody says what the pictures show: their modality, or a route that names a task."""
+        return bool(claim.arrived.modality) or rule_for(claim.arrived, self.rules).task is not None
+
     def compares(self, claim: Claim) -> bool:
         """Whether a prior is of use."""
         rule = rule_for(claim.arrived, self.rules)

@@ -11,6 +11,7 @@ from integration.flows.dictations import Terms as RecordingTerms
 from integration.flows.documents import DocumentStory, LabAttachments
 from integration.flows.fhir_documents import FhirDocumentStory
 from integration.flows.filing_drafts import Cabinet
+from integration.flows.image_attachments import ImageAttachments
 from integration.flows.media_recordings import RecordingMediaStory
 from integration.flows.ports import Engine, Queue
 from integration.flows.presenting import Presenter
@@ -69,8 +70,10 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
             for name, channel in settings.channels.items()
         },
     )
+    pictures = imaging.build_reader(settings, memo=memo)
+    desk = imaging.build_desk(settings)
     documents = DocumentStory(
-        readers=(LabAttachments(laboratory), recordings),
+        readers=(LabAttachments(laboratory), recordings, ImageAttachments(pictures, desk)),
         fetcher=fetcher,
         terms=build_terms(settings),
         software=stores.software(),
@@ -82,8 +85,8 @@ def build_stories(settings: Settings, store: Store) -> dict[str, Story]:
     images = imaging.build_stories(
         settings,
         store,
-        tasks=imaging.build_tasks(settings, memo=memo),
-        desk=imaging.build_desk(settings),
+        reader=pictures,
+        desk=desk,
         copies=copies,
         fetcher=fetcher,
         sound=sounds,

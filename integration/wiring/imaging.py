@@ -115,7 +115,7 @@ def build_stories(  # noqa: PLR0913  (what they are made of is handed in)
     settings: Settings,
     store: Store,
     *,
-    tasks: ImageTasks,
+    reader: Reader,
     desk: Desk,
     copies: LocalCopies,
     fetcher: DocumentFetcher,
@@ -126,13 +126,12 @@ def build_stories(  # noqa: PLR0913  (what they are made of is handed in)
     Args:
         settings: all.
         store: that they write to.
-        tasks: who reads pictures.
+        reader: who reads pictures.
         desk: who writes drafts.
         copies: finds local copies.
         fetcher: of pictures that lie elsewhere.
         sound: the story of a Media that holds no picture.
     """
-    reader = Reader(tasks, build_rules(settings))
     terms = build_terms(settings)
     sources = {
         name: server
@@ -160,6 +159,11 @@ def build_stories(  # noqa: PLR0913  (what they are made of is handed in)
         otherwise=sound,
     )
     return {"ImagingStudy": studies, "Media": media}
+
+
+def build_reader(settings: Settings, *, memo: RunMemo) -> Reader:
+    """Who reads pictures: the tasks, and the routes of the settings."""
+    return Reader(build_tasks(settings, memo=memo), build_rules(settings))
 
 
 def build_desk(settings: Settings) -> Desk:

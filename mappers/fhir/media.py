@@ -47,12 +47,18 @@ def read(resource: Node, *, reference: str) -> Photograph:
 
 
 def is_image(resource: Node, said: Photograph) -> bool:
-    """Whether a Media holds a picture: by its bytes, else by its content type, else by its type."""
-    kind = said.content.media_type if said.content else None
-    named = (kind or types.text(types.node(resource.get("content")).get("contentType")) or "").casefold()
-    if named:
-        return named.startswith("image/") or named.partition(";")[0].strip() == "application/dicom"
+    """Whether a Media holds a picture: as its bytes or its content type say, else as its type does."""
+    kind = (said.content.media_type if said.content else None) or ""
+    declared = (types.text(types.node(resource.get("content")).get("contentType")) or "").casefold()
+    if kind.startswith("audio/"):
+        return False
+    if kind or declared:
+        return _is_picture(kind) or _is_picture(declared.partition(";")[0].strip())
     return said.type is not None and any(code.code in _IMAGES for code in said.type.codings)
+
+
+def _is_picture(media_type: str) -> bool:
+    return media_type.startswith("image/") or media_type == "application/dicom"
 
 
 def _content(attachment: Node, reference: str) -> Document | DocumentLink | None:

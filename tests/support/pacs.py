@@ -11,8 +11,10 @@ from inference.backends.scripted import ScriptedGenerator
 from inference.media import dicom
 from inference.runs import Help, MemoryMemo
 from integration.errors import AddressRefused, RemoteMissing, RemoteUnavailable
+from integration.flows.image_attachments import ImageAttachments
 from integration.flows.imaging_ports import Settle, Settling
 from integration.flows.imaging_tasks import Reader
+from integration.flows.reading import HL7_V2
 from integration.store.ids import utc_text
 from integration.wiring import stores
 from integration.wiring.imaging import ImageTasks, build_rules
@@ -161,6 +163,12 @@ class Radiology:
             reader=reader,
         )
         stories["Media"] = replace(stories["Media"], reader=reader)
+        documents = stories[HL7_V2]
+        pictures = [
+            replace(each, reader=reader) if isinstance(each, ImageAttachments) else each
+            for each in documents.readers
+        ]
+        stories[HL7_V2] = replace(documents, readers=tuple(pictures))
         self.feed.reading = replace(self.feed.reading, stories=stories)
 
     def study(self, **more: Any) -> dict[str, Any]:
