@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
+import tracemalloc
 from functools import partial
 
 import pytest
@@ -162,4 +164,36 @@ def test_every_frame_has_its_answer_or_its_silence(served, parts):
 
     assert "closed" == wire.ended
     assert ["AA"] == codes(wire.answers[-1])
+    assert [] == served.died
+
+
+#: What a broken or hostile sender leaves in hand: frames without end or too long, headers that never end.
+HOSTILE = (
+    b"\x0b" + b"x" * (LIMIT - 10),
+    framed(b"MSH|^~\\&" + b"|" * (LIMIT - 100)),
+    framed(b"y" * (LIMIT + 5000)),
+    b"z" * LIMIT,
+)
+
+
+def test_hostile_bytes_leave_nothing_in_memory(served):
+    """The same ones again and again: what is held after many rounds is what was held after some."""
+
+    def rounds(count):
+        for _ in range(count):
+            for stream in HOSTILE:
+                play(served.address, send(stream), half_close(), to_end())
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    rounds(1)
+    tracemalloc.start(1)
+    try:
+        some = rounds(1)
+        many = rounds(5)
+    finally:
+        tracemalloc.stop()
+
+    # Twenty streams of 64 KB came in between: any that stayed would show.
+    assert many - some < 2 * LIMIT
     assert [] == served.died
