@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from inference.evaluation.bootstrap import Interval
     from inference.evaluation.datasets import SpokenCase
     from inference.evaluation.dictation import CaseScore, Scores
-    from integration.wiring.hearing import LazyTranscriber
+    from integration.wiring.transcribers import LazyTranscriber
 
 _WORST = 10
 

@@ -56,12 +56,13 @@ def labs(  # noqa: PLR0913  (one argument an option)
     from inference.runs import MemoryMemo
     from inference.tasks import lab_report
     from integration.wiring import stores
+    from integration.wiring.models import build_models
     from integration.wiring.readers import LabReader
 
     settings = configuration.load(config)
     if channel_name not in settings.channels:
         raise SettingsInvalid(f"there is no [channels.{channel_name}]")
-    reader = LabReader(settings, memo=MemoryMemo(), clock=stores.now)
+    reader = LabReader(settings, models=build_models(settings), memo=MemoryMemo(), clock=stores.now)
     content = file.read_bytes()
     try:
         document = lab_report.document_of(content)

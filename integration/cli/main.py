@@ -20,6 +20,7 @@ COMMANDS = {
     "convert": "integration.cli.convert:convert",
     "labs": "integration.cli.labs:labs",
     "read": "integration.cli.read:read",
+    "models": "integration.cli.models:models",
     "transcribe": "integration.cli.transcribe:transcribe",
     "evaluate": "integration.cli.evaluate:evaluate",
     "send": "integration.cli.send:send",

@@ -110,8 +110,9 @@ def _seen(  # noqa: PLR0913  (each decides what is read)
     from integration.flows.imaging_tasks import Reader
     from integration.flows.routing import ReadingRule
     from integration.wiring.imaging import build_rules, build_tasks
+    from integration.wiring.models import build_models
 
-    tasks = build_tasks(settings, memo=MemoryMemo())
+    tasks = build_tasks(build_models(settings), memo=MemoryMemo())
     told = (ReadingRule(task=task, prompt=prompt, model=model),) if task or prompt or model else ()
     return Reader(tasks, (*told, *build_rules(settings))).read(
         files.claim,

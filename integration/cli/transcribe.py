@@ -66,9 +66,11 @@ def transcribe(  # noqa: PLR0913  (one argument an option)
     from inference.tasks.dictation import Told
     from integration.wiring import stores
     from integration.wiring.hearing import build_reader
+    from integration.wiring.models import build_models
 
     settings = configuration.load(config)
-    reader = build_reader(settings, memo=MemoryMemo(), clock=stores.now, model=model)
+    models = build_models(settings)
+    reader = build_reader(settings, models=models, memo=MemoryMemo(), clock=stores.now, model=model)
     if not reader.has_model:
         click.echo(
             f"wardwire transcribe: not read: no model: configure [models.{model}], for example "

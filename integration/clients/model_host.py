@@ -7,9 +7,16 @@ from typing import Final
 
 from inference.errors import BackendMisconfigured, BackendUnavailable, InputRefused, OutputInvalid, Refusal
 from integration.clients.endpoint import Call, Endpoint
-from integration.errors import RemoteError, RemoteForbidden, RemoteMissing, RemoteUnavailable
+from integration.errors import (
+    RemoteAmbiguous,
+    RemoteError,
+    RemoteForbidden,
+    RemoteMissing,
+    RemoteUnavailable,
+)
 
 _TOO_LARGE: Final = 413
+_NOT_THIS: Final = frozenset({400, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +36,23 @@ class RemoteModelHost:
         """
         headers = {"Content-Type": media_type, "Accept": "application/json"}
         call = Call(what="POST to a model", method="POST", path=path, headers=headers, content=body)
+        return self._asked(call)
+
+    def get(self, path: str) -> bytes:
+        """What the server says of itself; raises as `post`."""
+        return self._asked(Call(what="GET of a model", path=path, headers={"Accept": "application/json"}))
+
+    def _asked(self, call: Call) -> bytes:
         try:
             return self.endpoint.call(call).content
-        except RemoteUnavailable as error:
+        except (RemoteUnavailable, RemoteAmbiguous) as error:
             raise BackendUnavailable(str(error)) from None
         except (RemoteForbidden, RemoteMissing) as error:
             raise BackendMisconfigured(str(error)) from None
         except RemoteError as error:
             if error.status == _TOO_LARGE:
                 raise InputRefused(Refusal.TOO_LARGE, "the model's server takes no piece so large") from None
+            if error.status in _NOT_THIS:
+                text = "the model's server cannot process what was sent: too long, or not of its kind"
+                raise InputRefused(Refusal.UNSUPPORTED, text) from None
             raise OutputInvalid(str(error)) from None

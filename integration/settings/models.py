@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from integration.settings.fhir import FhirAuthSettings, Url
 from integration.settings.section import Section, TlsSettings
+from integration.settings.sections import is_loopback
 
 
 class InferenceSettings(Section):
@@ -63,24 +65,53 @@ class ModelHostSettings(Section):
 
 
 class ModelSettings(Section):
-    """One model. `medgemma` helps with laboratory reports and arranges dictations, `medasr` hears."""
+    """One model: `medgemma` reads and arranges, `medsiglip` checks images, `medasr` hears."""
 
     backend: Literal["transformers", "openai", "vertex", "scripted"] = Field(
         default="transformers",
-        description="What runs it: transformers in this process; a server with OpenAI's interface (medasr); "
-        "the publisher's container or Vertex AI (medasr); or scripted: answers from a file.",
+        description="What runs it: transformers on this machine; a server with OpenAI's interface (vLLM, "
+        "llama.cpp); the publisher's container or Vertex AI (medasr); or scripted: answers from a file.",
     )
     model: str = Field(
-        description="Id on a hub, or a local folder; for scripted a JSON file: answers, used in turn."
+        description="Id on a hub, or a local folder; its name on a server; for scripted a JSON file: "
+        "answers, used in turn."
     )
     revision: str = Field(
         default="main", description="Commit, tag or branch to load, where `model` is an id."
     )
     dtype: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="Number format of the weights."
+        default="float32",
+        description="Number format of the weights; float16 overflows in the Gemma 3 family and is no choice.",
     )
     device: str = Field(default="cpu", description="Where it runs: cpu, cuda, cuda:1.")
-
+    adapter: Path | None = Field(
+        default=None, description="Folder with a LoRA adapter (peft) for the model; transformers only."
+    )
+    max_prompt_tokens: int = Field(
+        default=32_768, ge=512, description="Longest prompt in tokens, 256 for each image; transformers only."
+    )
+    max_images: int = Field(
+        default=16,
+        ge=1,
+        description="Most images of one prompt; more are refused. A server has its limit too.",
+    )
+    images_at_once: int = Field(
+        default=16, ge=1, description="Images of all prompts that are with the model at one time."
+    )
+    max_waiting: int = Field(
+        default=32, ge=1, description="Prompts in line behind those; what comes then is told to come again."
+    )
+    answer_seconds: float = Field(
+        default=600.0, gt=0, description="Longest wait for an answer; transformers only."
+    )
+    load_seconds: float = Field(default=900.0, gt=0, description="Longest wait for a model to load.")
+    threshold: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Least score with which medsiglip must take an image for what it is said to be, from "
+        "your own evaluation; without one scores are recorded and nothing is blocked.",
+    )
     language_model: Path | None = Field(
         default=None,
         description="n-gram model of kenlm over the pieces of medasr: a beam search instead of the best of "
@@ -98,6 +129,12 @@ class ModelSettings(Section):
         if self.backend in {"openai", "vertex"} and self.host.base is None:
             raise ValueError(f"{self.backend} needs host.base")
         return self
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether evidence leaves this machine for it."""
+        base = self.host.base
+        return base is not None and not is_loopback(urlsplit(base).hostname or "")
 
     @property
     def folder(self) -> Path | None:

@@ -2,155 +2,30 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from inference import demo
-from inference.backends.calling import ModelHost
 from inference.errors import BackendMisconfigured
 from inference.media import audio
 from inference.media.audio import AudioLimits, Recording
 from inference.media.streams import Source
-from inference.ports import ModelCard, Parameters, Sound, TextGenerator, Transcriber, Transcript
+from inference.ports import TextGenerator, Transcriber, Transcript
 from inference.runs import Help, RunMemo
 from inference.tasks import dictation
 from inference.tasks.dictation import Staff, Told
 from inference.tasks.evidence import Still
 from inference.tasks.reading import Aids
-from integration.settings import FhirServerSettings, ModelHostSettings, ModelSettings, Settings
+from integration.settings import Settings
 from integration.store.ids import utc_text
-from integration.wiring.readers import LAB_MODEL, LazyGenerator
+from integration.wiring.models import READER, TRANSCRIBER, Models
+from integration.wiring.transcribers import LazyTranscriber
 from mappers.domain.findings import JudgedReport
 from mappers.domain.times import Moment
 
 #: The model that hears, and the one that arranges what was heard.
-SPEECH_MODEL = "medasr"
-ARRANGING_MODEL = LAB_MODEL
-
-
-class LazyTranscriber:
-    """A recogniser that is loaded by its first use and stays warm; used by one thread at a time."""
-
-    def __init__(self, settings: ModelSettings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._loaded: Transcriber | None = None
-
-    @property
-    def card(self) -> ModelCard:
-        """The model as it runs.
-
-        Raises:
-            BackendMisconfigured, BackendUnavailable: it does not load.
-        """
-        with self._lock:
-            return self._ready().card
-
-    @property
-    def decoding(self) -> Parameters:
-        """How it decodes; raises as `card`."""
-        with self._lock:
-            return self._ready().decoding
-
-    def transcribe(self, sound: Sound) -> Transcript:
-        """Write down what is said; raises as `Transcriber.transcribe`, and as `card`."""
-        with self._lock:
-            return self._ready().transcribe(sound)
-
-    def _ready(self) -> Transcriber:
-        if self._loaded is None:
-            self._loaded = _BACKENDS[self._settings.backend](self._settings)
-        return self._loaded
-
-
-def _scripted(settings: ModelSettings) -> Transcriber:
-    from inference.backends.speech import ScriptedTranscriber
-
-    try:
-        texts = json.loads(settings.folder.read_bytes()) if settings.folder else None
-    except (OSError, ValueError):
-        texts = None
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        raise BackendMisconfigured(
-            "models.*.model of a scripted recogniser names no JSON file with a list of texts"
-        )
-    made = ScriptedTranscriber(texts)
-    made.start()
-    return made
-
-
-def _local(settings: ModelSettings) -> Transcriber:
-    from inference.backends.local import LanguageModel, LocalSpeech, LocalTranscriber
-
-    model = settings.language_model
-    made = LocalTranscriber(
-        LocalSpeech(
-            model=settings.model,
-            name=demo.name_of(settings.model),
-            demonstration=demo.is_demonstration(settings.model),
-            revision=settings.revision,
-            dtype=settings.dtype,
-            device=settings.device,
-            language_model=LanguageModel(model) if model else None,
-        )
-    )
-    made.start()
-    return made
-
-
-def _openai(settings: ModelSettings) -> Transcriber:
-    from inference.backends.speech import OpenAITranscriber
-
-    return OpenAITranscriber(
-        build_host("models", settings.host),
-        model=settings.model,
-        revision=settings.revision,
-        language=settings.language,
-        place=settings.host.region,
-    )
-
-
-def _vertex(settings: ModelSettings) -> Transcriber:
-    from inference.backends.speech import GoogleTranscriber
-
-    return GoogleTranscriber(
-        build_host("models", settings.host),
-        model=settings.model,
-        revision=settings.revision,
-        place=settings.host.region,
-    )
-
-
-def build_host(name: str, settings: ModelHostSettings) -> ModelHost:
-    """The server of a model that runs elsewhere.
-
-    Args:
-        name: stands in errors in the place of its address.
-        settings: where it is, and who we are to it.
-
-    Raises:
-        SettingsInvalid: a file that the settings name cannot be used.
-    """
-    from integration.clients.model_host import RemoteModelHost
-    from integration.wiring.fhir_servers import build_endpoint
-
-    server = FhirServerSettings(
-        base=settings.base, auth=settings.auth, tls=settings.tls, answer_seconds=settings.answer_seconds
-    )
-    endpoint = build_endpoint(name, server)
-    assert endpoint is not None
-    return RemoteModelHost(endpoint)
-
-
-_BACKENDS: dict[str, Callable[[ModelSettings], Transcriber]] = {
-    "scripted": _scripted,
-    "transformers": _local,
-    "openai": _openai,
-    "vertex": _vertex,
-}
+SPEECH_MODEL = TRANSCRIBER
+ARRANGING_MODEL = READER
 
 
 def build_transcriber(settings: Settings, *, model: str = SPEECH_MODEL) -> LazyTranscriber | None:
@@ -233,13 +108,17 @@ class DictationReader:
 
 
 def build_reader(
-    settings: Settings, *, memo: RunMemo, clock: Callable[[], datetime], model: str = SPEECH_MODEL
+    settings: Settings,
+    *,
+    models: Models,
+    memo: RunMemo,
+    clock: Callable[[], datetime],
+    model: str = SPEECH_MODEL,
 ) -> DictationReader:
     """The task of dictations with the models of the settings."""
-    arranging = settings.models_with_demo.get(ARRANGING_MODEL)
     return DictationReader(
-        transcriber=build_transcriber(settings, model=model),
-        arranger=LazyGenerator(arranging) if arranging else None,
+        transcriber=models.transcriber(model),
+        arranger=models.generator(ARRANGING_MODEL),
         memo=memo,
         clock=clock,
         limits=AudioLimits(seconds=settings.inference.max_audio_minutes * 60.0),

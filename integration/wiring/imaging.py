@@ -26,7 +26,7 @@ from integration.store.ids import utc_text
 from integration.wiring import stores
 from integration.wiring.dicomweb import build_sources
 from integration.wiring.fhir_servers import build_fhir_server
-from integration.wiring.readers import LazyGenerator
+from integration.wiring.models import READER, Models
 from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
 from mappers.domain.findings import JudgedReport
@@ -34,9 +34,6 @@ from mappers.domain.times import Moment
 
 if TYPE_CHECKING:
     from inference.guards.image_claim import Watch
-
-#: The model that reads images, unless a route names another one.
-IMAGE_MODEL = "medgemma"
 
 
 class ImageTasks:
@@ -64,18 +61,17 @@ class ImageTasks:
         return imaging.read(task, stills, aids, more)
 
 
-def build_tasks(settings: Settings, *, memo: RunMemo) -> ImageTasks:
+def build_tasks(models: Models, *, memo: RunMemo) -> ImageTasks:
     """The tasks with the models of the settings; none is loaded before it is asked."""
-    generators = {name: LazyGenerator(model) for name, model in settings.models.items()}
 
     def now() -> Moment:
         return Moment(utc_text(stores.now()))
 
     def help_(name: str | None) -> Help | None:
-        generator = generators.get(name or IMAGE_MODEL)
+        generator = models.generator(name or READER)
         return Help(generator, memo, now) if generator else None
 
-    return ImageTasks(help_)
+    return ImageTasks(help_, watch=models.watch(now))
 
 
 class StudyLooks:
@@ -161,9 +157,9 @@ def build_stories(  # noqa: PLR0913  (what they are made of is handed in)
     return {"ImagingStudy": studies, "Media": media}
 
 
-def build_reader(settings: Settings, *, memo: RunMemo) -> Reader:
+def build_reader(settings: Settings, *, models: Models, memo: RunMemo) -> Reader:
     """Who reads pictures: the tasks, and the routes of the settings."""
-    return Reader(build_tasks(settings, memo=memo), build_rules(settings))
+    return Reader(build_tasks(models, memo=memo), build_rules(settings))
 
 
 def build_desk(settings: Settings) -> Desk:

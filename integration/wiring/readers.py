@@ -5,98 +5,35 @@ Nothing of torch is imported before a document leaves something over that only a
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
-from inference.errors import BackendMisconfigured
 from inference.media.pdf import PdfLimits
-from inference.ports import Completion, ModelCard, Prompt
 from inference.runs import RunMemo
 from inference.selection import LAB_REPORT, Evidence, task_for
-from inference.tasks import lab_report
+from inference.tasks import lab_report, report_text
 from inference.tasks.lab_report import Help, Terms
 from integration.clients.documents import DocumentClient
-from integration.settings import ModelSettings, Settings
+from integration.settings import Settings
 from integration.store.ids import utc_text
+from integration.wiring.models import Models
 from integration.wiring.terms import channel_of
 from mappers.domain.documents import Document
 from mappers.domain.extraction import ExtractedReport
+from mappers.domain.findings import JudgedReport
 from mappers.domain.media_types import TEXT
 from mappers.domain.times import Moment
 from mappers.hl7v2.units import ucum_code
-
-if TYPE_CHECKING:
-    from inference.backends.local import LocalGenerator
-    from inference.backends.scripted import ScriptedGenerator
-
-#: The model that helps to read laboratory reports.
-LAB_MODEL = "medgemma"
-
-
-class LazyGenerator:
-    """A model that is loaded by its first use and stays warm; used by one thread at a time."""
-
-    def __init__(self, settings: ModelSettings) -> None:
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._loaded: LocalGenerator | ScriptedGenerator | None = None
-
-    @property
-    def card(self) -> ModelCard:
-        """The model as it runs.
-
-        Raises:
-            BackendMisconfigured, BackendUnavailable: it does not load.
-        """
-        with self._lock:
-            return self._ready().card
-
-    def generate(self, prompt: Prompt) -> Completion:
-        """Answer a prompt; raises as `TextGenerator.generate`, and as `card`."""
-        with self._lock:
-            return self._ready().generate(prompt)
-
-    def _ready(self) -> LocalGenerator | ScriptedGenerator:
-        if self._loaded is None:
-            backend = (
-                _scripted(self._settings) if self._settings.backend == "scripted" else _local(self._settings)
-            )
-            backend.start()
-            self._loaded = backend
-        return self._loaded
-
-
-def _scripted(settings: ModelSettings) -> ScriptedGenerator:
-    from inference.backends.scripted import ScriptedGenerator
-
-    try:
-        answers = json.loads(settings.folder.read_bytes()) if settings.folder else None
-    except (OSError, ValueError):
-        answers = None
-    if not isinstance(answers, list) or not answers:
-        raise BackendMisconfigured(
-            "models.*.model of a scripted backend names no JSON file with a list of answers"
-        )
-    return ScriptedGenerator(answers)
-
-
-def _local(settings: ModelSettings) -> LocalGenerator:
-    from inference.backends.local import LocalGenerator, LocalModel
-
-    chosen = LocalModel(
-        model=settings.model, revision=settings.revision, dtype=settings.dtype, device=settings.device
-    )
-    return LocalGenerator(chosen)
 
 
 class LabReader:
     """Reads laboratory reports (`flows.readers.DocumentReader`)."""
 
-    def __init__(self, settings: Settings, *, memo: RunMemo, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: Settings, *, models: Models, memo: RunMemo, clock: Callable[[], datetime]
+    ) -> None:
         self._terms = {
             name: Terms(
                 ucum=partial(ucum_code, channel=channel_of(name, each)), codes=_codes(each.analyte_codes)
@@ -104,12 +41,12 @@ class LabReader:
             for name, each in settings.channels.items()
         }
         self._limits = PdfLimits(pages=settings.inference.max_pages)
-        model = settings.models.get(LAB_MODEL)
+        model = models.generator()
 
         def now() -> Moment:
             return Moment(utc_text(clock()))
 
-        self._help = Help(LazyGenerator(model), memo, now) if model else None
+        self._help = Help(model, memo, now) if model else None
 
     @property
     def task(self) -> str:
@@ -131,6 +68,37 @@ class LabReader:
         """All results of a document (`flows.readers.DocumentReader.read`)."""
         help_ = self._help if with_model else None
         return lab_report.read(document, terms=self._terms[channel], help_=help_, limits=self._limits)
+
+
+class NarrativeReader:
+    """Lists the findings of written reports (`flows.readers.TextReader`)."""
+
+    def __init__(self, *, models: Models, memo: RunMemo, clock: Callable[[], datetime]) -> None:
+        model = models.generator()
+
+        def now() -> Moment:
+            return Moment(utc_text(clock()))
+
+        self._help = Help(model, memo, now) if model else None
+
+    @property
+    def task(self) -> str:
+        """Id and version of the task."""
+        return report_text.TASK.name
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a model is configured."""
+        return self._help is not None
+
+    def read(self, text: str, *, reference: str, sha256: str) -> JudgedReport:
+        """The findings of a text (`TextReader.read`)."""
+        return report_text.read(text, help_=self._help, reference=reference, sha256=sha256)
+
+    def unread(self, text: str, reason: str, *, reference: str, sha256: str) -> JudgedReport:
+        """A report that says why the text was not read."""
+        blank = report_text.read(text, help_=None, reference=reference, sha256=sha256)
+        return replace(blank, not_read=reason)
 
 
 def _codes(names: dict[str, str]) -> dict[str, str]:

@@ -85,6 +85,7 @@ def build_flow(
         metrics=metrics,
         max_attempts=settings.engine.max_attempts,
         extracting=extraction.extracting(settings),
+        reading_texts=extraction.reading_texts(settings),
         sending=build_sending(settings, store),
         others=feeds.stories if feeds else {},
     )

@@ -69,6 +69,9 @@ _SHAPES = {
     "delivery.delivered": _Shape(
         _EXPORT, _coding(_LIFECYCLE, "transmit", "Transmit Record Lifecycle Event"), "R"
     ),
+    "evidence.disclosed": _Shape(
+        _EXPORT, _coding(_LIFECYCLE, "disclose", "Disclose Record Lifecycle Event"), "R"
+    ),
     "audit.checkpointed": _Shape(_LOG_USED, None, "E"),
     "audit.verified": _Shape(_LOG_USED, None, "R"),
     "audit.exported": _Shape(_LOG_USED, None, "R"),

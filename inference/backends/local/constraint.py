@@ -1,6 +1,6 @@
 """Decoding under a JSON Schema by llguidance: a token that would leave the schema cannot be chosen.
 
-It makes answers valid, not true: what they claim is checked against the page afterwards. Its libraries
+It makes answers valid, not true: what they claim is checked against the evidence afterwards. Its libraries
 load when a model does.
 """
 
@@ -28,7 +28,7 @@ def table(tokenizer: Any, *, size: int, stops: Sequence[int]) -> Any:
 
 
 class Constraint:
-    """Masks the scores of one answer; a logits processor to transformers.
+    """Masks the scores of one answer.
 
     Raises:
         BackendMisconfigured: the schema has parts that the grammar does not know.
@@ -46,19 +46,34 @@ class Constraint:
         self._stop = stop
         self._begun = False
 
-    def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """The scores with all tokens but the allowed ones at minus infinity."""
+    def mask(self, last: int, size: int) -> Any:
+        """Which tokens may come next, after the last one."""
         import llguidance.torch  # noqa: PLC0415
         import torch  # noqa: PLC0415
 
         if self._begun and not self._matcher.is_stopped():
-            self._matcher.consume_token(int(input_ids[0, -1]))
+            self._matcher.consume_token(last)
         self._begun = True
         if self._matcher.is_stopped():
-            allowed = torch.zeros(scores.shape[-1], dtype=torch.bool)
+            allowed = torch.zeros(size, dtype=torch.bool)
             allowed[self._stop] = True
-        else:
-            llguidance.torch.fill_next_token_bitmask(self._matcher, self._mask, 0)
-            bits = (self._mask[0].unsqueeze(-1) >> torch.arange(_BITS, dtype=torch.int32)) & 1
-            allowed = bits.flatten()[: scores.shape[-1]].bool()
-        return scores.masked_fill(~allowed.to(scores.device), float("-inf"))
+            return allowed
+        llguidance.torch.fill_next_token_bitmask(self._matcher, self._mask, 0)
+        bits = (self._mask[0].unsqueeze(-1) >> torch.arange(_BITS, dtype=torch.int32)) & 1
+        return bits.flatten()[:size].bool()
+
+
+class Constraints:
+    """The constraints of a batch, one a row, None for free text; a logits processor to transformers."""
+
+    def __init__(self, rows: Sequence[Constraint | None]) -> None:
+        self._rows = rows
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        """The scores with all tokens but the allowed ones at minus infinity."""
+        scores = scores.clone()
+        for number, constraint in enumerate(self._rows):
+            if constraint is not None:
+                allowed = constraint.mask(int(input_ids[number, -1]), scores.shape[-1])
+                scores[number].masked_fill_(~allowed.to(scores.device), float("-inf"))
+        return scores

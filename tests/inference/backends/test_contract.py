@@ -1,4 +1,5 @@
-"""What every text generator promises, asked of the scripted one and of a tiny checkpoint of the real classes."""
+"""What every text generator promises: the scripted one, a tiny checkpoint of the real classes in this process and in
+one of its own, a server with OpenAI's interface that we play, and llama.cpp, which we did not write."""
 
 from __future__ import annotations
 
@@ -6,16 +7,21 @@ import importlib.util
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from inference.backends.local import LocalGenerator, LocalModel
+from inference.backends.local.process import DeviceProcess, ProcessGenerator
+from inference.backends.openai import OpenAIGenerator
 from inference.backends.scripted import ScriptedGenerator
 from inference.errors import BackendMisconfigured, BackendUnavailable, InputRefused
-from inference.ports import Ending, Picture, Prompt
+from inference.ports import Completion, Ending, ModelCard, Picture, Prompt
 from inference.tasks.lab_report import asking
+from tests.support import chat_server, llama_server
+from tests.support.chat_server import host
 
 SCHEMA = asking.schema([1, 2])
 
@@ -42,14 +48,67 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(build(tmp_path_factory.mktemp("tiny-medgemma")))
 
 
-@pytest.fixture(params=["scripted", pytest.param("local", marks=needs_torch)])
+@pytest.fixture(scope="module")
+def process() -> Iterator[DeviceProcess]:
+    started = DeviceProcess()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[str]:
+    with llama_server.running() as base:
+        yield base
+
+
+@pytest.fixture(
+    params=[
+        "scripted",
+        pytest.param("local", marks=needs_torch),
+        pytest.param("process", marks=needs_torch),
+        "openai",
+        pytest.param("llama.cpp", marks=llama_server.needed),
+    ]
+)
 def backend(request: pytest.FixtureRequest) -> Iterator[Any]:
-    if request.param == "scripted":
-        generator: Any = _scripted()
-    else:
-        generator = LocalGenerator(LocalModel(model=request.getfixturevalue("checkpoint")))
-    yield generator
-    generator.close()
+    match request.param:
+        case "scripted":
+            generator: Any = _scripted()
+            yield generator
+            generator.close()
+        case "local":
+            generator = LocalGenerator(LocalModel(model=request.getfixturevalue("checkpoint")))
+            yield generator
+            generator.close()
+        case "process":
+            model = LocalModel(model=request.getfixturevalue("checkpoint"))
+            yield ProcessGenerator(request.getfixturevalue("process"), model)
+        case "openai":
+            with chat_server.running(chat_server.answering(_scripted())) as server:
+                yield OpenAIGenerator(host(server.base), model="tiny", revision="7")
+        case "llama.cpp":
+            base = request.getfixturevalue("llama")
+            yield _TextOnly(OpenAIGenerator(host(base), model="smollm2", revision="q4_1"))
+
+
+def _start(backend: Any) -> None:
+    """Some have to be told; a server runs already."""
+    getattr(backend, "start", lambda: None)()
+
+
+class _TextOnly:
+    """A model that reads no pictures, asked without them."""
+
+    def __init__(self, generator: OpenAIGenerator) -> None:
+        self._generator = generator
+
+    @property
+    def card(self) -> ModelCard:
+        return self._generator.card
+
+    def generate(self, prompt: Prompt) -> Completion:
+        texts = tuple(part for part in prompt.parts if isinstance(part, str))
+        return self._generator.generate(replace(prompt, parts=texts))
 
 
 def _prompt(**changes: Any) -> Prompt:
@@ -57,8 +116,9 @@ def _prompt(**changes: Any) -> Prompt:
     return Prompt(**{**chosen, **changes})
 
 
+@pytest.mark.parametrize("backend", ["scripted", pytest.param("local", marks=needs_torch)], indirect=True)
 def test_nothing_runs_before_it_is_started(backend: Any) -> None:
-    """A model that was not started, or was closed, is unavailable; it is not loaded in passing."""
+    """A model of this process that was not started, or was closed, is unavailable."""
     with pytest.raises(BackendUnavailable):
         backend.generate(_prompt())
     backend.start()
@@ -69,7 +129,7 @@ def test_nothing_runs_before_it_is_started(backend: Any) -> None:
 
 def test_the_same_prompt_gives_the_same_answer(backend: Any) -> None:
     """Decoding is greedy, whatever the checkpoint's own settings say."""
-    backend.start()
+    _start(backend)
 
     first, second = backend.generate(_prompt()), backend.generate(_prompt())
 
@@ -78,30 +138,31 @@ def test_the_same_prompt_gives_the_same_answer(backend: Any) -> None:
 
 
 def test_the_card_names_what_ran(backend: Any) -> None:
-    """Id, revision, a digest of the weights, and the backend."""
-    backend.start()
+    """Id, revision, the backend, and a digest of the weights where they are at hand."""
+    _start(backend)
 
     assert all((backend.card.id, backend.card.revision, backend.card.backend))
-    assert 64 == len(backend.card.weights_digest)
+    assert (0 if backend.card.backend == "openai" else 64) == len(backend.card.weights_digest)
 
 
 def test_an_answer_under_a_schema_fits_it_or_was_cut_off(backend: Any) -> None:
     """Constrained decoding gives valid JSON; an answer that did not end says so."""
     from jsonschema import Draft202012Validator
 
-    backend.start()
+    _start(backend)
 
-    completion = backend.generate(_prompt(schema=SCHEMA, max_new_tokens=400))
+    completion = backend.generate(_prompt(schema=SCHEMA, max_new_tokens=200))
 
     if completion.ending is Ending.STOP:
         assert Draft202012Validator(dict(SCHEMA)).is_valid(json.loads(completion.text))
     else:
         assert "{" == completion.text[:1]
+    assert True is completion.parameters.get("constrained", True)
 
 
 def test_an_answer_that_is_cut_off_says_so(backend: Any) -> None:
     """One token is never a whole answer to a schema."""
-    backend.start()
+    _start(backend)
 
     assert Ending.LENGTH is backend.generate(_prompt(schema=SCHEMA, max_new_tokens=1)).ending
 

@@ -23,6 +23,7 @@ from integration.settings import Settings
 from integration.states import MessageState
 from integration.store.migrations.upgrade import upgrade
 from integration.wiring import extraction, hearing, stores, workers
+from integration.wiring.models import build_models
 from mappers.domain.documents import Document
 from mappers.fhir import r4
 from mappers.fhir.digests import source_uri
@@ -272,6 +273,6 @@ def test_what_is_a_recording_and_what_is_none() -> None:
 
 def test_settings_name_the_models_that_hear_and_arrange(tmp_path: Path) -> None:
     """`medasr` and `medgemma`; none is none."""
-    reader = hearing.build_reader(Settings(), memo=None, clock=stores.now)
+    reader = hearing.build_reader(Settings(), models=build_models(Settings()), memo=None, clock=stores.now)
 
     assert (False, None, "") == (reader.has_model, reader.arranger, reader.model)
