@@ -511,3 +511,28 @@ def test_who_decides_is_a_parameter_of_the_decision(desk):
     roles = {each["type"]["coding"][0]["code"]: each["who"].get("display") for each in act["agent"]}
     assert ("Dr Ada Rossi", "user root of the operating system") == (roles["verifier"], roles["enterer"])
     assert "root" == audited(desk)[-1].details["shell_user"]
+
+
+def test_a_signed_report_is_queued_with_its_signature(desk, tmp_path):
+    """As wiring builds it: in one commit, for the destinations of the message that the draft came from."""
+    from integration.settings import Settings
+    from integration.store.delivery_records import DeliveryFilter
+    from integration.wiring.review import build_reviews
+
+    store = desk.bench.store
+    settings = Settings(
+        store={"url": f"sqlite:///{tmp_path / 'store.sqlite'}"},
+        destinations={"ehr": {"kind": "folder", "path": str(tmp_path / "out")}},
+        channels={"default": {"destinations": ["ehr"]}},
+        audit={"organization": "St. Elsewhere"},
+    )
+    reviews = build_reviews(settings, store)
+    case = reviews.show(desk.only().task.reference)
+    assert () == tuple(store.outbox.list(DeliveryFilter()))
+    person = reviews.terms.at_the_shell("Dr Ada Rossi", shell_user="root")
+    reviews.sign(case.task.reference, Decision(person=person, seen=case.seen, reason=MEANING))
+    queued = store.outbox.list(DeliveryFilter())
+    assert ["ehr"] == [each.destination for each in queued]
+    assert case.task.message_id == queued[0].message_id
+    (act,) = acts(desk)
+    assert {"St. Elsewhere"} == {each["onBehalfOf"]["display"] for each in act["agent"]}
