@@ -19,7 +19,7 @@ from integration.errors import NotFound
 from integration.flows.writing import Scribe
 from integration.store import extractions
 from integration.store.database import Database, Transaction
-from integration.store.result_records import Outcome
+from integration.store.result_records import Outcome, WriteOutcome
 from integration.store.results import Results
 from mappers.domain.documents import ClinicalDocument, Document
 from mappers.domain.sheet import Picture
@@ -97,11 +97,13 @@ class Cabinet:
 
     Attributes:
         ai_profiles: say in `meta.profile` that they meet AI Transparency on FHIR.
+        heard: what became of what is filed is added here, for who sends it on.
     """
 
     database: Database
     results: Results
     ai_profiles: bool = False
+    heard: list[WriteOutcome] | None = None
 
     def file_source(self, connection: Transaction, filed: FiledSource, *, now: datetime) -> None:
         """File a resource's drafts and take back what they replace, in the caller's transaction.
@@ -124,7 +126,12 @@ class Cabinet:
 
     def _scribe(self, connection: Transaction, message_id: str, now: datetime) -> Scribe:
         return Scribe(
-            connection=connection, results=self.results, message_id=message_id, now=now, actor=ACTOR
+            connection=connection,
+            results=self.results,
+            message_id=message_id,
+            now=now,
+            actor=ACTOR,
+            heard=self.heard,
         )
 
     def _replace(self, scribe: Scribe, filed: Filed | FiledSource, key: str) -> None:

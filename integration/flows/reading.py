@@ -38,6 +38,7 @@ from integration.flows.fhir_door import RESOURCE
 from integration.flows.filing_drafts import Cabinet, Filed, FiledSource
 from integration.flows.ports import Later
 from integration.flows.presenting import Presenter
+from integration.flows.sending import Leaving, Sending
 from integration.states import Attempt, MessageState
 from integration.store import extractions
 from integration.store.database import Transaction
@@ -45,6 +46,7 @@ from integration.store.extractions import Extractions, StoredExtraction
 from integration.store.ids import utc_text
 from integration.store.inbox import Inbox
 from integration.store.records import Act, StoredMessage
+from integration.store.result_records import WriteOutcome
 from mappers.domain.issues import Refused
 
 ACTOR = "worker"
@@ -90,6 +92,7 @@ class ReadingFlow:
         terms: by channel name.
         clock: aware now.
         max_attempts: attempts to reach a model or a server; the next one does without.
+        sending: where drafts leave for, in the transaction that files them; None sends none.
     """
 
     inbox: Inbox
@@ -100,6 +103,7 @@ class ReadingFlow:
     terms: Mapping[str, Terms]
     clock: Callable[[], datetime]
     max_attempts: int = 5
+    sending: Sending | None = None
 
     def read(self, message_id: str) -> Later | None:
         """Read one stored message; what it returns says when to try again."""
@@ -129,15 +133,28 @@ class ReadingFlow:
         filed = [
             self._presented(each) for each in story.read(message, last=begun.attempts > self.max_attempts)
         ]
+        leaving = self._leaving(message, filed)
         now = self.clock()
 
         def store(connection: Transaction) -> None:
+            heard: list[WriteOutcome] = []
+            cabinet = replace(self.cabinet, heard=heard)
             for each in filed:
-                each.file(connection, self.cabinet, now=now)
+                each.file(connection, cabinet, now=now)
+            if self.sending is not None:
+                self.sending.add(connection, message, leaving, outcomes=heard, now=now)
             act = Act(utc_text(now), ACTOR, None)
             extractions.finish(connection, message.id, MessageState.PROCESSED, act)
 
         self.cabinet.database.write(store).result()
+
+    def _leaving(self, message: StoredMessage, filed: Sequence[Fileable]) -> tuple[Leaving, ...]:
+        """What is to leave for destinations that take drafts."""
+        if self.sending is None:
+            return ()
+        drafts = [one for each in filed if isinstance(each, Filed | FiledSource) for one in each.drafts]
+        resources = [entry.resource for draft in drafts for entry in draft.entries]
+        return self.sending.prepare_resources(message, resources, draft=True)
 
     def _presented(self, filed: Fileable) -> Fileable:
         """With every report among its drafts as people read it; drawn here, for transactions are short."""

@@ -27,6 +27,7 @@ class Scribe:
         connection: the transaction of whoever asks.
         now: aware.
         actor: who writes, for the audit trail.
+        heard: what became of everything is added here, for who sends it on.
     """
 
     connection: Transaction
@@ -34,6 +35,7 @@ class Scribe:
     message_id: str | None
     now: datetime
     actor: str
+    heard: list[WriteOutcome] | None = None
 
     def write(self, entries: Sequence[Entry]) -> tuple[WriteOutcome, ...]:
         """Write what may be written, and the Provenance of just that.
@@ -55,6 +57,8 @@ class Scribe:
         for each in outcomes:
             if each.outcome in _TOLD:
                 self.tell(f"result.{each.outcome.value}", f"{each.reference}/_history/{each.version}")
+        if self.heard is not None:
+            self.heard.extend(outcomes)
         return outcomes
 
     def tell(self, kind: str, resource: str, *, failed: bool = False) -> None:

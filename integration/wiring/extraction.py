@@ -23,6 +23,7 @@ from integration.store.extractions import Extractions
 from integration.store.ids import utc_text
 from integration.store.runs import Runs
 from integration.wiring import imaging, stores
+from integration.wiring.destinations import build_sending
 from integration.wiring.fhir_feeds import build_copies
 from integration.wiring.hearing import build_reader
 from integration.wiring.models import READER, Disclosed, Models, build_models
@@ -65,6 +66,7 @@ def build_flow(settings: Settings, store: Store) -> ReadingFlow:
         terms=build_terms(settings),
         clock=stores.now,
         max_attempts=settings.inference.max_attempts,
+        sending=build_sending(settings, store),
     )
 
 
