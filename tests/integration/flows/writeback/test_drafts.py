@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 import pytest
 
+from integration.flows.reading import HL7_V2
 from integration.flows.writeback import proving
 from integration.states import DeliveryState
+from integration.store import extractions
+from integration.wiring import extraction
+from mappers.fhir.result_bundle import Entry
 from tests.support.fhir_store import Store, answer
 
 S = DeliveryState
@@ -197,3 +202,48 @@ def test_a_server_that_refuses_fails():
     server.before = lambda request: answer(403, {}) if request.method == "POST" else None
 
     assert server.trials() == dict.fromkeys(PASSED, False)
+
+
+class Drafted:
+    """A story that drafts what this module drafts, and then takes it back."""
+
+    def __init__(self, bench):
+        self._bench = bench
+        self.status = "preliminary"
+
+    def read(self, message, *, last):
+        return [self]
+
+    def file(self, connection, cabinet, *, now):
+        entries = [Entry(each) for each in (*draft(self._bench, self.status), *model())]
+        cabinet._scribe(connection, None, now).write(entries)
+
+
+def test_a_reading_sends_its_drafts_where_they_are_wanted(make):
+    """In the transaction that files them; taken back there when they are taken back here."""
+    bench = make(drafts="send")
+    bench.proven = True
+    bench.admit()
+    message = bench.receive()
+    story = Drafted(bench)
+    flow = replace(extraction.build_flow(bench.settings, bench.store), stories={HL7_V2: story})
+    for status in ("preliminary", "entered-in-error"):
+        story.status = status
+        bench.store.database.write(lambda c: extractions.want(c, message)).result(30)
+        assert flow.read(message.id) is None
+        bench.deliver()
+        (report,) = [each for each in bench.ehr.of("DiagnosticReport") if "basedOn" not in each]
+        assert status == report["status"]
+
+
+def test_a_reading_sends_nothing_where_drafts_are_held(make):
+    """By default."""
+    bench = make()
+    bench.admit()
+    message = bench.receive()
+    flow = replace(extraction.build_flow(bench.settings, bench.store), stories={HL7_V2: Drafted(bench)})
+    bench.store.database.write(lambda c: extractions.want(c, message)).result(30)
+    flow.read(message.id)
+
+    assert 1 == len(bench.deliver())
+    assert 2 == len(bench.stored("DiagnosticReport"))
