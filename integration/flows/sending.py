@@ -53,12 +53,13 @@ class Sending:
     """The way from results to the outbox.
 
     Attributes:
-        shelf: where what resources refer to is found, to write them as HL7 v2.
+        shelf: where what resources refer to is found, to write them as HL7 v2 (`wiring.build_sending`); None
+            where no resources are sent.
     """
 
     outbox: Outbox
     addressing: Addressing
-    shelf: Shelf | None = None
+    shelf: Shelf | None
 
     def prepare(
         self, message: StoredMessage, reports: Sequence[LabReport], *, draft: bool = False

@@ -148,7 +148,7 @@ def written(report: LabReport, outcome: Outcome) -> list[WriteOutcome]:
 def test_only_news_leave(tray, outcome, replays, count):
     """What is stale never does; what is known does when an operator asks for it."""
     message = replace(tray.message(), replays=replays)
-    sending = Sending(tray.outbox, addressing())
+    sending = Sending(tray.outbox, addressing(), None)
     prepared = sending.prepare(message, reports())
     (report,) = reports()
     tray.database.write(
@@ -162,8 +162,8 @@ def test_a_replay_serves_only_who_has_not_had_it(tray):
     """A destination added later gets the old result; the others get nothing twice."""
     message = tray.message()
     (report,) = reports()
-    first = Sending(tray.outbox, Addressing({"ehr": destination("ehr")}, (), {"lab": ("ehr",)}))
-    second = Sending(tray.outbox, addressing())
+    first = Sending(tray.outbox, Addressing({"ehr": destination("ehr")}, (), {"lab": ("ehr",)}), None)
+    second = Sending(tray.outbox, addressing(), None)
     for sending, again, outcome in ((first, 0, Outcome.CREATED), (second, 1, Outcome.UNCHANGED)):
         stored = replace(message, replays=again)
         prepared = sending.prepare(stored, reports())
