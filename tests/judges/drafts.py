@@ -1,10 +1,10 @@
-"""Drafts as FHIR, for the judges: of documents, of every kind of value, taken back; and what models judged."""
+"""Drafts as FHIR, for the judges: of documents, of every kind of value, taken back, leaving; and judgements."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mappers.fhir import extracted_bundle, r4
+from mappers.fhir import departure, extracted_bundle, r4
 from mappers.fhir.result_bundle import WrittenBundle
 from mappers.fhir.review_task import Asked
 from mappers.fhir.whose import Whose
@@ -35,3 +35,6 @@ def write_drafts(folder: Path) -> None:
     for name, bundle in written.items():
         for number, entry in enumerate(bundle.entries):
             (folder / f"{name}-{number:02}.json").write_bytes(r4.encode(entry.resource))
+            # As it leaves for another server: what is not there is named, what is there is theirs.
+            left = departure.depart(entry.resource, {given.DOCUMENT: {"reference": "DocumentReference/77"}})
+            (folder / f"{name}-{number:02}-left.json").write_bytes(r4.encode(left))

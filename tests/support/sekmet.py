@@ -61,7 +61,8 @@ class Sekmet:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(self._answers, what=f"sekmet to answer (see {self.folder / 'sekmet.log'})")
+        what = f"sekmet to answer (see {self.folder / 'sekmet.log'})"
+        wait_for(self._answers, seconds=120, what=what)  # a busy machine loads its libraries slowly
         return self
 
     def stop(self, *, kill: bool = False) -> None:
