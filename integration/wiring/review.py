@@ -22,7 +22,7 @@ from integration.store.result_records import WriteOutcome
 from integration.web.review.desk import ReviewDesk
 from integration.web.review.guard import Guard
 from integration.wiring import stores
-from integration.wiring.destinations import build_addressing
+from integration.wiring.destinations import build_sending
 from integration.wiring.stores import Store
 
 
@@ -81,7 +81,7 @@ def build_reviews(settings: Settings, store: Store) -> Reviews:
         clock=stores.now,
         seal=partial(signatures.seal, store.keys),
         responsible=_responsible(settings),
-        releasing=Releases(store.inbox, Sending(store.outbox, build_addressing(settings))),
+        releasing=Releases(store.inbox, build_sending(settings, store)),
     )
 
 

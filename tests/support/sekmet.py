@@ -87,8 +87,9 @@ class Sekmet:
 @contextmanager
 def sekmet(folder: Path, **settings: Any) -> Iterator[Sekmet]:
     """A running server that is ended with the block."""
-    running = Sekmet(folder, **settings).start()
+    running = Sekmet(folder, **settings)
     try:
-        yield running
+        yield running.start()
     finally:
-        running.stop()
+        if running.process is not None:
+            running.stop()
