@@ -16,7 +16,9 @@ RECORDED = Moment("2026-11-22T08:30:01Z")
 def to_json(message):
     """One transaction Bundle. Every resource is validated before it is written."""
     conversion = convert(message, channel=CHANNEL, software=SOFTWARE, recorded=RECORDED)
-    return r4.encode(conversion.written.bundle())
+    if conversion.written is None:
+        return None
+    return r4.encode(conversion.written.bundle()).decode()
 
 
 report(to_json)
