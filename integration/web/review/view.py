@@ -159,7 +159,7 @@ def page(case: Case) -> Page:
         patient=_patient(case.patient),
         asked={code: _counted(case.asked(code)) for code in _ASKED},
         changes=tuple(dict.fromkeys(each.text for each in case.changes)),
-        results=tuple(_result(case, each) for each in case.results),
+        results=tuple(_result(case, each) for each in case.results if each.reference not in _members(case)),
         sections=told,
         conclusion=[] if told or not drafted else words.marked(focus.get("conclusion", "")),
         words=amending.words(focus) if drafted else {},
@@ -229,6 +229,11 @@ def _scale(picture: Picture) -> tuple[float, float]:
         return 1.0, 1.0
     columns, rows = struct.unpack(">II", picture.content[16:_PNG_HEAD])
     return columns / picture.columns, rows / picture.rows
+
+
+def _members(case: Case) -> set[str]:
+    """Results that stand under another one: a finding shows the places of its regions itself."""
+    return {one["reference"] for each in case.results for one in each.resource.get("hasMember", [])}
 
 
 def _result(case: Case, held: Held) -> Result:

@@ -65,6 +65,8 @@ def test_a_radiograph_is_shown_with_its_boxes(desk):
     assert [True] == [each.is_negative for each in page.results if each.row.name == "Pneumothorax"]
     effusion = next(each for each in page.results if each.row.name == "Pleural effusion")
     assert ("left", "side") in effusion.detail
+    assert 1 == [each.row.name for each in page.results].count("Nodules")
+    assert 3 == [each.resource["code"]["text"] for each in case.results].count("Nodules")
     assert ["elsewhere"] == [each.kind for each in page.sources]
     ((box, is_value), *_) = view.regions(case.pictures[0])
     assert is_value
