@@ -132,7 +132,7 @@ class Settings(BaseSettings):
         for number, route in enumerate(self.routes, start=1):
             if route.channel is not None and route.channel not in self.channels:
                 raise ValueError(f"routes[{number}].channel names no channel; add [channels.{route.channel}]")
-            if route.model is not None and route.model not in self.models:
+            if route.model is not None and route.model not in self.models_with_demo:
                 raise ValueError(f"routes[{number}].model names no model; add [models.{route.model}]")
         ways = {f"channels.{name}": channel.destinations for name, channel in self.channels.items()}
         ways |= {f"routes[{number}]": route.destinations for number, route in enumerate(self.routes, start=1)}

@@ -23,13 +23,15 @@ from tests.support.serving import wait_for
 PROGRAM = Path(shutil.which("Orthanc") or "/usr/sbin/Orthanc")
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 HTTP, DICOM = 8042, 4242
+#: Of processes too: whatever a story started ends with it.
+OWN = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 DICOMWEB = f"http://127.0.0.1:{HTTP}/dicom-web"
 
 
 def _missing() -> str:
     if not (PROGRAM.exists() and PLUGIN.exists()):
         return "Orthanc: apt-get install -y --no-install-recommends orthanc orthanc-dicomweb"
-    own = subprocess.run(["unshare", "-n", "ip", "link", "set", "lo", "up"], capture_output=True, check=False)
+    own = subprocess.run([*OWN, "ip", "link", "set", "lo", "up"], capture_output=True, check=False)
     return "" if own.returncode == 0 else "a network namespace of its own: run as root, with iproute2"
 
 
@@ -41,8 +43,8 @@ def story(module: str, folder: Path) -> Any:
     """What a script prints as JSON, run as `python -m module folder` where only loopback is there."""
     inside = f"ip link set lo up && exec {sys.executable} -m {module} {folder}"
     done = subprocess.run(
-        ["unshare", "-n", "sh", "-c", inside],
-        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=300, check=False,
+        [*OWN, "sh", "-c", inside],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     if done.returncode != 0:
         raise AssertionError(f"{module} ended with {done.returncode}:\n{done.stderr[-4000:]}")

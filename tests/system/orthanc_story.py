@@ -6,6 +6,7 @@ server is a scripted one, and so is the model. Prints what became of it as one l
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import threading
@@ -84,14 +85,15 @@ def c_store(dataset: pydicom.Dataset) -> int:
         association.release()
 
 
-def quirks(pacs: DicomWeb, study: str, series: str, sop: str) -> dict[str, Any]:
+def quirks(pacs: DicomWeb, stored: bytes) -> dict[str, Any]:
     """What the client asks for beside the story, against the same server."""
+    where = (files.STUDY, files.SERIES, files.SOP)
+    pixels = pydicom.dcmread(io.BytesIO(stored)).PixelData
     return {
-        "metadata": len(pacs.metadata(study, series)),
-        "frames": len(pacs.frames(study, series, sop, [1])[0]),
-        "rendered": pacs.rendered(study, series, sop)[:4].hex(),
-        "unchanged": pacs.instance(study, series, sop) == CHEST.read_bytes()
-        or pydicom.dcmread(CHEST).PixelData in pacs.instance(study, series, sop),
+        "metadata": len(pacs.metadata(files.STUDY, files.SERIES)),
+        "frames": pacs.frames(*where, [1])[0] == pixels,
+        "rendered": pacs.rendered(*where)[:4].hex(),
+        "unchanged": pixels in pacs.instance(*where),
         "missing": [each.uid for each in pacs.instances("1.2.3.4.5.6.7")],
     }
 
@@ -155,14 +157,14 @@ def main(folder: Path) -> dict[str, Any]:
         ehr.has(study("s2", files.STUDY, "p2", 1))
         notify(wardwire, "ImagingStudy/s1")
         (draft,) = wait_for(
-            lambda: found(wardwire, "DiagnosticReport?status=preliminary"), seconds=120, what="a draft"
+            lambda: found(wardwire, "DiagnosticReport?status=preliminary"), seconds=300, what="a draft"
         )
         notify(wardwire, "ImagingStudy/s2")
         refused = wait_for(
             lambda: [
                 each for each in found(wardwire, "Task") if "another patient" in each.get("description", "")
             ],
-            seconds=60,
+            seconds=300,
             what="the refusal of another patient's images",
         )
         return {
@@ -175,7 +177,7 @@ def main(folder: Path) -> dict[str, Any]:
             "reports": len(found(wardwire, "DiagnosticReport")),
             "refused": len(refused),
             "sop": chest.SOPInstanceUID,
-            "quirks": quirks(pacs, chest.StudyInstanceUID, chest.SeriesInstanceUID, chest.SOPInstanceUID),
+            "quirks": quirks(pacs, phantom),
         }
 
 
