@@ -103,8 +103,9 @@ def _probes(settings: Settings) -> Iterator[Callable[[], Check]]:
 
 
 def _servers(settings: Settings) -> Iterator[Check]:
-    from integration.wiring import dicomweb, fhir_servers
+    from integration.wiring import dicomweb, fhir_servers, hearing
 
+    yield from hearing.checks(settings)
     for probe in (*fhir_servers.probes(settings), *dicomweb.probes(settings), *_destinations(settings)):
         yield from probe()
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 
 from inference.errors import BackendMisconfigured
 from inference.media import audio
@@ -18,6 +20,7 @@ from inference.tasks.evidence import Still
 from inference.tasks.reading import Aids
 from integration.settings import Settings
 from integration.store.ids import utc_text
+from integration.web.services import Check
 from integration.wiring.models import READER, TRANSCRIBER, Models
 from integration.wiring.transcribers import LazyTranscriber
 from mappers.domain.findings import JudgedReport
@@ -123,3 +126,18 @@ def build_reader(
         clock=clock,
         limits=AudioLimits(seconds=settings.inference.max_audio_minutes * 60.0),
     )
+
+
+def checks(settings: Settings) -> Iterator[Check]:
+    """Whether recordings can be decoded here, where a model is configured to hear them."""
+    if TRANSCRIBER not in settings.models_with_demo:
+        return
+    missing = [name for name in ("numpy", "soundfile", "soxr") if find_spec(name) is None]
+    if missing:
+        reason = f"libraries are missing ({', '.join(missing)}): pip install 'wardwire[audio]'"
+        yield Check("recordings", passed=False, reason=reason)
+    elif shutil.which("ffmpeg") is None:
+        reason = "m4a, aac, webm and amr are refused: install ffmpeg"
+        yield Check("recordings", passed=True, warned=True, reason=reason)
+    else:
+        yield Check("recordings", passed=True, reason="every kind can be decoded")

@@ -179,3 +179,14 @@ def test_a_question_about_a_picture_is_answered(call, wav: Path, tmp_path: Path,
     ]
     bundle = r4.decode(call("transcribe", wav, "--about", picture, "--fhir", says=["is it"]).stdout_bytes)
     assert [] == list(r4.validate(bundle))
+
+
+def test_check_says_whether_recordings_can_be_decoded(call, monkeypatch) -> None:
+    """Where a model hears; a missing ffmpeg is a warning, as most kinds need none."""
+    told = json.loads(call("check", "--json", says=["a"]).stdout)["checks"]
+    monkeypatch.setattr("integration.wiring.hearing.shutil.which", lambda _: None)
+    without = json.loads(call("check", "--json", says=["a"]).stdout)["checks"]
+
+    found = [next(each for each in checks if each["name"] == "recordings") for checks in (told, without)]
+    assert [True, True] == [each["passed"] for each in found]
+    assert (True, "ffmpeg" in found[1]["reason"]) == (found[1]["warned"], True)
