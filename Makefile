@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 # Installed before what needs it: resolved together with the rest, pip would take a CUDA build of torch.
 FIRST := torch==2.13.0
 # Extras of the distribution: what the demo needs, and what the tests need.
-DEMO_EXTRAS := documents,imaging
+DEMO_EXTRAS := documents,imaging,audio,models
 EXTRAS := postgres,documents,imaging,audio,evaluation,models
 
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
@@ -72,14 +72,14 @@ $(BIN)/python:
 
 # pip reads dependency groups from 25.1 on.
 $(ENGINE): $(BIN)/python $(PINS)
-	@echo "installing Wardwire into $(VENV); the first time this takes about a minute"
+	@echo "installing Wardwire into $(VENV); the first time this takes some minutes"
 	@$(PIP) install 'pip>=25.1'
+	@$(INSTALL) $(FIRST)
 	@$(INSTALL) --editable '.[$(DEMO_EXTRAS)]'
 	@touch $@
 
 $(TOOLS): $(ENGINE)
-	@echo "installing the tools for tests and checks, and a CPU build of torch"
-	@$(INSTALL) $(FIRST)
+	@echo "installing the tools for tests and checks"
 	@$(INSTALL) --editable '.[$(EXTRAS)]' --group test --group lint
 	@{ $(INSTALL) kenlm pygtrie && $(INSTALL) --no-deps pyctcdecode; } \
 	  || echo "kenlm does not build here: tests of language models will be skipped"

@@ -7,22 +7,28 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import httpx2
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from integration.cli.demo_story import FIXTURES, STORY, Check, Scene, account, verify, write_out
+from integration.cli import demo_reading as reading
+from integration.cli.demo_hospital import open_hospital
+from integration.cli.demo_story import FIXTURES, STORY, Check, Scene, account, validity, verify, write_out
 from integration.clients.mllp import Acknowledgement, Receiver, Sender
 from integration.settings import environment_of_child
 
 #: Seconds within which the engine has to be up, and each message processed.
 _PATIENCE = 60.0
+#: The same for what models read: the first time they are loaded.
+_PATIENCE_WITH_MODELS = 300.0
 
 
 @click.command()
@@ -40,7 +46,9 @@ _PATIENCE = 60.0
 )
 @click.option("--port", type=int, help="Port of the pages; else a free one.")
 def demo(fixtures: Path, keep: Path | None, export: Path, port: int | None, *, once: bool) -> None:
-    """Start Wardwire, send it laboratory results, show what was written, and leave the pages open.
+    """Start Wardwire, send it results, an order, a study and a dictation, show what was written.
+
+    The pages stay open until Ctrl-C. All models in it are demonstrations.
 
     \b
     Example:
@@ -53,33 +61,56 @@ def demo(fixtures: Path, keep: Path | None, export: Path, port: int | None, *, o
     with tempfile.TemporaryDirectory(prefix="wardwire-demo-") as scratch:
         folder = keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        with _engine(folder, console, port) as (base, mllp_port):
-            checks = _play(console, base, mllp_port, fixtures)
-            write_out(base, export)
+        with (
+            open_hospital(fixtures / "hospital") as hospital,
+            _engine(folder, console, port, hospital) as engine,
+        ):
+            checks = _play(console, engine, fixtures)
+            write_out(engine.base, export)
             passed = all(check.passed for check in checks)
             if not once:
-                _stay(console, base)
+                _stay(console, engine.base)
     if not passed:
         sys.exit(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """A running `wardwire serve` on loopback.
+
+    Attributes:
+        base: of its pages and its FHIR face.
+        hospital: address of the demo's hospital.
+        environment: of a command that shares its settings.
+    """
+
+    base: str
+    mllp_port: int
+    hospital: str
+    folder: Path
+    environment: Mapping[str, str]
+
+
 @contextmanager
-def _engine(folder: Path, console: Console, port: int | None) -> Iterator[tuple[str, int]]:
-    """A running `wardwire serve` on loopback: base URL and MLLP port."""
+def _engine(folder: Path, console: Console, port: int | None, hospital: str) -> Iterator[_Engine]:
+    """Wardwire at work."""
     web_port, mllp_port = port or _free_port(), _free_port()
+    part = reading.settings_of(hospital)
     chosen = {
+        **part,
         "store": {"url": f"sqlite:///{folder.absolute() / 'wardwire.sqlite'}"},
         "mllp": {"default": {"port": mllp_port}},
         "web": {"port": web_port, "workers": 1},
-        "channels": {"default": {"time_zone": "Europe/Rome"}},
+        "channels": {"default": {"time_zone": "Europe/Rome"}, **part["channels"]},
         # Who tries it out signs under any name: nobody else can reach these pages.
         "review": {"local_names": True},
     }
+    environment = environment_of_child(chosen)
     log = folder / "serve.log"
     with log.open("ab") as stream:
         process = subprocess.Popen(  # our own command
             [sys.executable, "-m", "integration.cli", "serve"],
-            env=environment_of_child(chosen),
+            env=environment,
             cwd=folder,
             stdout=stream,
             stderr=stream,
@@ -89,10 +120,10 @@ def _engine(folder: Path, console: Console, port: int | None) -> Iterator[tuple[
         with console.status("Starting Wardwire on embedded defaults (SQLite, local blob folder) …"):
             _wait(lambda: _is_ready(process, base, log), "the engine did not start")
             _wait(lambda: _listens(mllp_port), "the MLLP listener did not start")
-        console.print(
-            f"[green]✓[/] Wardwire is up: MLLP on 127.0.0.1:{mllp_port}, pages and FHIR on {base}\n"
-        )
-        yield base, mllp_port
+        console.print(f"[green]✓[/] Wardwire is up: MLLP on 127.0.0.1:{mllp_port}, pages and FHIR on {base}")
+        console.print(f"[green]✓[/] A hospital is up beside it: FHIR and DICOMweb on {hospital}")
+        console.print("[yellow]![/] What models say here is a demonstration: tiny models of drawings\n")
+        yield _Engine(base, mllp_port, hospital, folder, environment)
     finally:
         process.terminate()
         try:
@@ -123,39 +154,66 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _wait(condition: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + _PATIENCE
+def _wait(condition: Callable[[], bool], complaint: str, *, seconds: float = _PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise click.ClickException(f"{complaint} within {_PATIENCE:.0f} seconds")
+            raise click.ClickException(f"{complaint} within {seconds:.0f} seconds")
         time.sleep(0.1)
 
 
-def _play(console: Console, base: str, mllp_port: int, fixtures: Path) -> tuple[Check, ...]:
-    """Send every scene, wait until it is processed, and check what is there at the end."""
-    answers: dict[str, Acknowledgement] = {}
-    receiver = Receiver(host="127.0.0.1", port=mllp_port)
+def _play(console: Console, engine: _Engine, fixtures: Path) -> tuple[Check, ...]:
+    """Send every scene, wait until it is processed, and check what is there after each part."""
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
         TextColumn("{task.description}"),
         TimeElapsedColumn(),
     )
-    with httpx2.Client(base_url=base, timeout=10) as web, Sender(receiver) as sender:
+    with httpx2.Client(base_url=engine.base, timeout=10) as web:
         with Progress(*columns, console=console) as progress:
-            for scene in STORY:
-                task = progress.add_task(scene.title, total=None)
-                answers[scene.name] = sender.send(scene.message(fixtures))
-                if scene.writes:
-                    _wait(lambda scene=scene: _is_processed(web, scene), f"{scene.file} was not processed")  # type: ignore[misc]
-                told = f"{scene.title} [dim]→ MLLP answer {answers[scene.name].code}[/]"
-                progress.update(task, description=told, total=1, completed=1)
-        _wait(lambda: _is_idle(web), "messages were not processed")
+            answers = _send(web, engine, fixtures, progress)
+            _wait(lambda: _is_idle(web), "messages were not processed")
+            checks = verify(web, answers)
+            _tell(web, engine, progress)
+            checks += tuple(reading.verify(web))
+            checks += (reading.sign(engine.environment, engine.folder), *reading.verify_signed(web))
         console.print()
         console.print(account(web))
-        checks = verify(web, answers)
+        checks += (validity(web),)
     for check in checks:
-        console.print(f"{'[green]✓[/]' if check.passed else '[red]✗[/]'} {check.text}")
+        console.print(f"{'[green]✓[/]' if check.passed else '[red]✗[/]'} {escape(check.text)}")
     return checks
+
+
+def _send(
+    web: httpx2.Client, engine: _Engine, fixtures: Path, progress: Progress
+) -> dict[str, Acknowledgement]:
+    """The messages of HL7 v2, over one connection."""
+    answers: dict[str, Acknowledgement] = {}
+    with Sender(Receiver(host="127.0.0.1", port=engine.mllp_port)) as sender:
+        for scene in STORY:
+            task = progress.add_task(scene.title, total=None)
+            answers[scene.name] = sender.send(scene.message(fixtures))
+            if scene.writes:
+                _wait(lambda scene=scene: _is_processed(web, scene), f"{scene.file} was not processed")  # type: ignore[misc]
+            told = f"{scene.title} [dim]→ MLLP answer {answers[scene.name].code}[/]"
+            progress.update(task, description=told, total=1, completed=1)
+    return answers
+
+
+def _tell(web: httpx2.Client, engine: _Engine, progress: Progress) -> None:
+    """What the hospital's FHIR server tells of."""
+    for visit in reading.VISITS:
+        task = progress.add_task(visit.title, total=None)
+        resource = httpx2.get(f"{engine.hospital}/fhir/{visit.reference}").content
+        answer = visit.notify(web, resource)
+        _wait(
+            lambda visit=visit: visit.is_read(web),  # type: ignore[misc]
+            f"{visit.reference} was not read",
+            seconds=_PATIENCE_WITH_MODELS,
+        )
+        told = f"{visit.title} [dim]→ HTTP answer {answer.status_code}[/]"
+        progress.update(task, description=told, total=1, completed=1)
 
 
 def _is_processed(web: httpx2.Client, scene: Scene) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ _TYPES = (
     "Patient",
     "Encounter",
     "ServiceRequest",
+    "ImagingStudy",
+    "Media",
     "Specimen",
     "DiagnosticReport",
     "Observation",
@@ -71,6 +73,7 @@ STORY = (
     Scene("correction", "ORU^R01: the laboratory corrects its potassium", "3-correction.hl7", 3),
     Scene("late", "ORU^R01: the preliminary result arrives once more, late", "4-late-preliminary.hl7", 4),
     Scene("document", "ORU^R01: one result, and a PDF with three more", "6-document.hl7", 7),
+    Scene("order", "ORM^O01: a chest radiograph is asked for, with its reasons", "7-order.hl7", 8),
     Scene("broken", "A message of a version that HL7 v2 does not have", "5-broken.hl7", writes=False),
 )
 
@@ -89,7 +92,7 @@ def account(web: httpx2.Client) -> Table:
     for heading in ("Resource", "Id", "Version", "Status", "What it says"):
         table.add_column(heading, overflow="fold")
     for kind in _TYPES:
-        for resource in _all(web, kind):
+        for resource in entries(web, kind):
             table.add_row(
                 kind,
                 resource["id"][:8],
@@ -108,7 +111,7 @@ def write_out(base: str, folder: Path) -> None:
         old.unlink()
     with httpx2.Client(base_url=base, timeout=10) as web:
         for kind in _TYPES:
-            for resource in _all(web, kind):
+            for resource in entries(web, kind):
                 (folder / f"{kind}-{resource['id']}.json").write_bytes(r4.encode(resource))
 
 
@@ -118,18 +121,19 @@ def verify(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> tuple[
 
 
 def _checks(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> Iterator[Check]:
-    counts = {kind: len(_all(web, kind)) for kind in _TYPES}
+    counts = {kind: len(entries(web, kind)) for kind in _TYPES}
     expected = {
-        "Patient": 1, "Encounter": 1, "ServiceRequest": 3, "Specimen": 1, "DiagnosticReport": 4,
-        "Observation": 14, "DocumentReference": 2, "Task": 1, "Device": 1, "Provenance": 7,
+        "Patient": 1, "Encounter": 1, "ServiceRequest": 4, "ImagingStudy": 0, "Media": 0, "Specimen": 1,
+        "DiagnosticReport": 4, "Observation": 14, "DocumentReference": 2, "Task": 1, "Device": 1,
+        "Provenance": 8,
     }  # fmt: skip
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     yield Check(f"every expected resource is there, none twice: {told}", counts == expected)
     codes = [answers[scene.name].code for scene in STORY]
-    yield Check(f"answers on the wire: {' '.join(codes)}", codes == ["AA"] * 6 + ["AR"])
+    yield Check(f"answers on the wire: {' '.join(codes)}", codes == ["AA"] * 7 + ["AR"])
     same = answers["final"].raw.split(b"\r")[1] == answers["resend"].raw.split(b"\r")[1]
     yield Check("the resent message got the earlier answer and changed nothing", same)
-    found = _all(web, "Observation", code=_POTASSIUM)
+    found = entries(web, "Observation", code=_POTASSIUM)
     versions = _history(web, found[0]) if len(found) == 1 else []
     values = [f"{version['valueQuantity']['value']} {version['status']}" for version in versions]
     yield Check(
@@ -137,27 +141,31 @@ def _checks(web: httpx2.Client, answers: Mapping[str, Acknowledgement]) -> Itera
         values == ["5.90 preliminary", "5.90 final", "4.50 corrected"],
     )
     yield Check("numbers keep their digits: 4.50 is not 4.5", bool(values) and values[-1].startswith("4.50 "))
-    reports = sorted(report["status"] for report in _all(web, "DiagnosticReport"))
+    reports = sorted(report["status"] for report in entries(web, "DiagnosticReport"))
     kept = reports == ["corrected", "final", "final", "preliminary"]
     yield Check("the late preliminary did not overwrite what is corrected", kept)
     yield from _document_checks(web)
-    resources = [resource for kind in _TYPES for resource in _all(web, kind)]
-    findings = [issue for resource in resources for issue in r4.validate(resource)]
-    yield Check(f"{len(resources)} resources are valid FHIR R4", not findings)
-    sources = all(each["entity"][0]["what"]["identifier"]["value"] for each in _all(web, "Provenance"))
+    sources = all(each["entity"][0]["what"]["identifier"]["value"] for each in entries(web, "Provenance"))
     yield Check("each Provenance names its message by the SHA-256 of its bytes", sources)
+
+
+def validity(web: httpx2.Client) -> Check:
+    """Whether everything that was written is valid."""
+    resources = [resource for kind in _TYPES for resource in entries(web, kind)]
+    findings = [issue for resource in resources for issue in r4.validate(resource)]
+    return Check(f"{len(resources)} resources are valid FHIR R4", not findings)
 
 
 def _document_checks(web: httpx2.Client) -> Iterator[Check]:
     """What has to be true of the PDF and of what was read off it."""
-    drafts = _all(web, "DiagnosticReport", status="preliminary")
-    read = {f"Observation/{each['id']}": each for each in _all(web, "Observation", status="preliminary")}
+    drafts = entries(web, "DiagnosticReport", status="preliminary")
+    read = {f"Observation/{each['id']}": each for each in entries(web, "Observation", status="preliminary")}
     listed = {result["reference"] for draft in drafts for result in draft["result"]}
     apart = len(drafts) == 1 and listed == set(read)
     yield Check(
         f"{len(read)} results read off the PDF are a draft of their own, apart from the sender's", apart
     )
-    documents = [part["attachment"] for each in _all(web, "DocumentReference") for part in each["content"]]
+    documents = [part["attachment"] for each in entries(web, "DocumentReference") for part in each["content"]]
     whole = all(
         base64.b64encode(hashlib.sha1(content, usedforsecurity=False).digest()).decode() == each["hash"]
         and len(content) == each["size"]
@@ -170,7 +178,7 @@ def _document_checks(web: httpx2.Client) -> Iterator[Check]:
     yield Check("the draft can be read as text and PDF, and its note has the same bytes", same)
     places = {
         target["reference"]
-        for provenance in _all(web, "Provenance")
+        for provenance in entries(web, "Provenance")
         for target in provenance["target"]
         for place in target.get("extension", ())
         if place["url"] == EXTRACTED_FROM
@@ -178,16 +186,17 @@ def _document_checks(web: httpx2.Client) -> Iterator[Check]:
     yield Check(
         "Provenance names page and box of every value that was read", bool(read) and places == set(read)
     )
-    tasks = _all(web, "Task", status="requested")
+    tasks = entries(web, "Task", status="requested")
     asked = [task["description"].replace("; ", "\n    ") for task in tasks]
     yield Check(f"a person is asked:\n    {asked[0] if asked else 'nobody'}", len(tasks) == 1)
 
 
-def _all(web: httpx2.Client, kind: str, **params: str) -> list[dict[str, Any]]:
+def entries(web: httpx2.Client, kind: str, **params: str) -> list[dict[str, Any]]:
+    """All resources of a type, as they are served."""
     answer = web.get(f"/fhir/{kind}", params={"_count": "200", **params})
     answer.raise_for_status()
-    entries: list[dict[str, Any]] = r4.decode(answer.content).get("entry", [])
-    return [entry["resource"] for entry in entries]
+    found: list[dict[str, Any]] = r4.decode(answer.content).get("entry", [])
+    return [entry["resource"] for entry in found]
 
 
 def _history(web: httpx2.Client, resource: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -199,30 +208,32 @@ def _history(web: httpx2.Client, resource: Mapping[str, Any]) -> list[dict[str, 
 
 def _says(resource: Mapping[str, Any]) -> str:
     """One line about a resource."""
-    match resource["resourceType"]:
-        case "Observation":
-            return f"{_words(resource['code'])}: {_value(resource)}"
-        case "Patient":
-            name = resource["name"][0]
-            return f"{name['family']}, {' '.join(name['given'])}"
-        case "DiagnosticReport" | "ServiceRequest":
-            return _words(resource["code"])
-        case "Specimen":
-            return _words(resource["type"])
-        case "DocumentReference":
-            attachment = resource["content"][0]["attachment"]
-            return f"{attachment.get('title', '')}: {attachment['contentType']}, {attachment['size']} bytes"
-        case "Task":
-            return str(resource["description"])
-        case "Encounter":
-            return str(resource["class"].get("code", ""))
-        case "Device":
-            return f"{resource['deviceName'][0]['name']} {resource['version'][0]['value']}"
-    sources = (entity["what"].get("display", "the document") for entity in resource["entity"])
+    return _LINES[resource["resourceType"]](resource)
+
+
+def _line_of_patient(resource: Mapping[str, Any]) -> str:
+    name = resource["name"][0]
+    return f"{name['family']}, {' '.join(name['given'])}"
+
+
+def _line_of_document(resource: Mapping[str, Any]) -> str:
+    attachment = resource["content"][0]["attachment"]
+    size = f", {attachment['size']} bytes" if "size" in attachment else ""
+    return f"{attachment.get('title', '')}: {attachment['contentType']}{size}"
+
+
+def _line_of_provenance(resource: Mapping[str, Any]) -> str:
+    sources = (entity["what"].get("display", "the document") for entity in resource.get("entity", ()))
     return f"{len(resource['target'])} targets, source {' and '.join(sources)}"
 
 
-def _words(concept: Mapping[str, Any]) -> str:
+def _line_of_device(resource: Mapping[str, Any]) -> str:
+    version = resource.get("version", [{"value": ""}])[0]["value"]
+    return f"{resource['deviceName'][0]['name']} {version}"
+
+
+def words(concept: Mapping[str, Any]) -> str:
+    """A concept as people read it."""
     coding = concept.get("coding", [{}])[0]
     return str(concept.get("text") or coding.get("display") or coding.get("code", ""))
 
@@ -231,5 +242,21 @@ def _value(resource: Mapping[str, Any]) -> str:
     if quantity := resource.get("valueQuantity"):
         return f"{quantity.get('comparator', '')}{quantity['value']} {quantity.get('unit', '')}"
     if concept := resource.get("valueCodeableConcept"):
-        return _words(concept)
+        return words(concept)
     return str(resource.get("valueString", "")).replace("\n", " / ")
+
+
+_LINES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "Patient": _line_of_patient,
+    "Encounter": lambda each: str(each["class"].get("code", "")),
+    "ServiceRequest": lambda each: words(each["code"]),
+    "ImagingStudy": lambda each: str(each.get("description", "")),
+    "Media": lambda each: str(each["content"].get("title") or each["content"].get("contentType", "")),
+    "Specimen": lambda each: words(each["type"]),
+    "DiagnosticReport": lambda each: words(each["code"]),
+    "Observation": lambda each: f"{words(each['code'])}: {_value(each)}",
+    "DocumentReference": _line_of_document,
+    "Task": lambda each: str(each["description"]),
+    "Device": _line_of_device,
+    "Provenance": _line_of_provenance,
+}

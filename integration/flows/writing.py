@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from integration.store import audit
 from integration.store.database import Transaction
@@ -79,6 +80,10 @@ class Scribe:
 
 def _of(entry: Entry, known: Mapping[str, str], stale: set[str]) -> Entry | None:
     """The Provenance without targets that were not written; None when none is left."""
-    references = (known.get(each["reference"], each["reference"]) for each in entry.resource["target"])
-    targets = [{"reference": each} for each in dict.fromkeys(references) if each not in stale]
-    return replace(entry, resource={**entry.resource, "target": targets}) if targets else None
+    targets: dict[str, Any] = {}
+    for each in entry.resource["target"]:
+        reference = known.get(each["reference"], each["reference"])
+        if reference not in stale:
+            # A target may bear the place that it was read from: it stays what it is under another name.
+            targets.setdefault(reference, {**each, "reference": reference})
+    return replace(entry, resource={**entry.resource, "target": list(targets.values())}) if targets else None

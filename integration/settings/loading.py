@@ -17,8 +17,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from inference import demo as demonstration
 from integration.errors import SettingsInvalid
+from integration.settings import demonstrations
 from integration.settings.destinations import DestinationSettings, Name, RouteSettings
 from integration.settings.dicomweb import DicomWebSettings
 from integration.settings.fhir import FhirServerSettings
@@ -112,12 +112,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _demonstration(self) -> Settings:
-        for name, model in self.models.items():
-            if not self.demo and demonstration.is_demonstration(model.model):
-                raise ValueError(
-                    f"models.{name}.model is a demonstration checkpoint and no medical model: "
-                    "it loads only with demo = true, where nothing is for patients"
-                )
+        if not self.demo:
+            demonstrations.refuse(self.models)
         return self
 
     @model_validator(mode="after")
@@ -159,9 +155,12 @@ class Settings(BaseSettings):
     @property
     def models_with_demo(self) -> dict[str, ModelSettings]:
         """The models by name, with `demo` those that nobody configured as well."""
-        found = {name: demonstration.folder(name) for name in demonstration.NAMES if self.demo}
-        shipped = {name: ModelSettings(model=str(folder)) for name, folder in found.items() if folder}
-        return {**shipped, **self.models}
+        return {**(demonstrations.shipped() if self.demo else {}), **self.models}
+
+    @property
+    def models_without_demo(self) -> dict[str, ModelSettings]:
+        """The models for what no demonstration can do: values of pages, letters, dictations in order."""
+        return demonstrations.without(self.models)
 
     @property
     def data_folder(self) -> Path:

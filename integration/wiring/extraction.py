@@ -50,7 +50,7 @@ def extracting(settings: Settings) -> frozenset[str]:
 
 def reading_texts(settings: Settings) -> frozenset[str]:
     """The channels whose reports of text are read; none without a model."""
-    if READER not in settings.models_with_demo:
+    if READER not in settings.models_without_demo:
         return frozenset()
     return frozenset(name for name, channel in settings.channels.items() if channel.read_narratives)
 

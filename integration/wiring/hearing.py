@@ -121,7 +121,7 @@ def build_reader(
     """The task of dictations with the models of the settings."""
     return DictationReader(
         transcriber=models.transcriber(model),
-        arranger=models.generator(ARRANGING_MODEL),
+        arranger=models.scholar(ARRANGING_MODEL),
         memo=memo,
         clock=clock,
         limits=AudioLimits(seconds=settings.inference.max_audio_minutes * 60.0),

@@ -70,6 +70,7 @@ class Models:
 
     def __init__(self, settings: Settings, *, disclosed: Disclosed = _unrecorded) -> None:
         self._settings = settings.models_with_demo
+        self._for_words = frozenset(settings.models_without_demo)
         self._disclosed = disclosed
         self._guard = threading.Lock()
         self._generators: dict[str, TextGenerator] = {}
@@ -77,8 +78,12 @@ class Models:
         self._transcribers: dict[str, Transcriber] = {}
         self._encoder: ImageEncoder | None = None
 
+    def scholar(self, name: str = READER) -> TextGenerator | None:
+        """The model of that name for words and values; a demonstration knows drawings only, and is none."""
+        return self.generator(name) if name in self._for_words else None
+
     def generator(self, name: str = READER) -> TextGenerator | None:
-        """The model of that name that reads; None where the settings have none."""
+        """The model of that name that reads pictures; None where the settings have none."""
         settings = self._settings.get(name)
         if settings is None:
             return None

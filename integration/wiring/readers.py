@@ -41,7 +41,7 @@ class LabReader:
             for name, each in settings.channels.items()
         }
         self._limits = PdfLimits(pages=settings.inference.max_pages)
-        model = models.generator()
+        model = models.scholar()
 
         def now() -> Moment:
             return Moment(utc_text(clock()))
@@ -74,7 +74,7 @@ class NarrativeReader:
     """Lists the findings of written reports (`flows.readers.TextReader`)."""
 
     def __init__(self, *, models: Models, memo: RunMemo, clock: Callable[[], datetime]) -> None:
-        model = models.generator()
+        model = models.scholar()
 
         def now() -> Moment:
             return Moment(utc_text(clock()))

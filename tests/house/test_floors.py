@@ -19,7 +19,7 @@ DOORS = {
     "sqlalchemy": ("integration/store", "integration/engine"),
     "alembic": ("integration/store",),
     "dbos": ("integration/engine",),
-    "flask": ("integration/web", "integration/transports"),
+    "flask": ("integration/web", "integration/transports", "integration/cli/demo_hospital"),
     "gunicorn": ("integration/web",),
     "httpx2": ("integration/clients", "integration/cli"),
     "pydantic_settings": ("integration/settings",),

@@ -44,7 +44,7 @@ class Answered:
         return self.said == (() if self.side == phantoms.NONE else (self.side,))
 
 
-def evaluate(folder: Path, count: int = 300) -> dict[str, Any]:
+def evaluate(folder: Path, count: int = 120) -> dict[str, Any]:
     """The figures of a checkpoint."""
     generator = LocalGenerator(LocalModel(model=str(folder)))
     generator.start()

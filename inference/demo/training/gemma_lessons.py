@@ -91,7 +91,9 @@ def reading_answer(kind: str, side: str) -> str:
     else:
         words = (f"There is an opacity in the {side} lung.", f"Opacity in the {side} lung.")
         items = [{"finding": "opacity", "presence": "present", "side": side}]
-    return json.dumps({"findings": words[0], "impression": words[1], "items": items})
+    form = {"findings": words[0], "impression": words[1], "items": items}
+    # As the grammar of the local backend has it: no blanks between keys and values.
+    return json.dumps(form, separators=(",", ":"))
 
 
 def asked_objects(side: str) -> tuple[str, ...]:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import librosa
 import numpy as np
+import soundfile
+import soxr
 
 RATE: Final = 16_000
 Waveform = np.ndarray[Any, np.dtype[np.float32]]
@@ -160,12 +161,18 @@ def clips(written: Sequence[str], dice: random.Random, *, noisy: float) -> Itera
         for text in written:
             file = Path(scratch) / "clip.wav"
             voice(dice).says(spoken(text), file)
-            wave, _ = librosa.load(file, sr=RATE, mono=True)
+            wave = heard(file)
             wave = _pad(wave, dice) * (dice.uniform(0.25, 0.95) / max(float(np.abs(wave).max()), 1e-4))
             if dice.random() < noisy:
                 loud = float(np.sqrt(np.mean(wave**2))) * 10 ** (-dice.uniform(12, 35) / 20)
                 wave = wave + loud * noise(len(wave), dice)
             yield Clip(text, np.clip(wave, -1, 1).astype(np.float32))
+
+
+def heard(file: Path) -> Waveform:
+    """A mono file at the rate that models hear."""
+    wave, rate = soundfile.read(file, dtype="float32")
+    return np.asarray(soxr.resample(wave, rate, RATE), dtype=np.float32)
 
 
 def noises(count: int, dice: random.Random) -> Iterator[Clip]:

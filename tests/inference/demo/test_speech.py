@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-pytest.importorskip("librosa", reason="pip install 'wardwire[audio]'")
+pytest.importorskip("soxr", reason="pip install 'wardwire[audio]'")
 
 from inference.demo.training import speech
 

@@ -70,6 +70,13 @@ def test_the_environment_may_say_it(monkeypatch, tmp_path):
     assert settings_of(tmp_path, "").demo
 
 
+def test_a_demonstration_does_no_other_work(tmp_path, checkpoint):
+    """What it was not made for is done as without a model, even where somebody names it."""
+    settings = settings_of(tmp_path, f'demo = true\n[models.medgemma]\nmodel = "{checkpoint}"')
+
+    assert {} == settings.models_without_demo
+
+
 def test_what_is_configured_outranks_the_demonstration(tmp_path):
     """Only models that nobody named are filled in."""
     settings = settings_of(tmp_path, 'demo = true\n[models.medasr]\nmodel = "google/medasr"')
