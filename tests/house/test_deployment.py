@@ -95,7 +95,11 @@ def test_gunicorn_is_configured_for_streams_and_forks() -> None:
         if name in config.settings:
             config.set(name, value)
 
-    assert ("gthread", 2, 8) == (config.worker_class_str, config.workers, config.threads)
+    assert ("integration.web.worker.OutcomeWorker", 2, 8) == (
+        config.worker_class_str,
+        config.workers,
+        config.threads,
+    )
     assert (False, True, "/dev/shm") == (
         config.preload_app,
         config.control_socket_disable,
