@@ -1,4 +1,4 @@
-"""`python -m tests.bench [mllp] [convert] [memory] [document] [end-to-end] [labs] [frames] [dictation]`: measure, print, and keep the figures as JSON."""
+"""`python -m tests.bench [mllp] [convert] [memory] [document] [end-to-end] [labs] [frames] [dictation] [generation]`: measure, print, and keep the figures as JSON."""
 
 from __future__ import annotations
 
@@ -9,13 +9,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import convert, dictation, document, end_to_end, frames, labs, machine, memory, mllp
+from tests.bench import (
+    convert,
+    dictation,
+    document,
+    end_to_end,
+    frames,
+    generation,
+    labs,
+    machine,
+    memory,
+    mllp,
+)
 
 
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    names = ("mllp", "convert", "memory", "document", "end-to-end", "labs", "frames", "dictation")
+    names = (
+        "mllp",
+        "convert",
+        "memory",
+        "document",
+        "end-to-end",
+        "labs",
+        "frames",
+        "dictation",
+        "generation",
+    )
     parser.add_argument("what", nargs="*", metavar="|".join(names), help="all of them where none is named")
     parser.add_argument("--rounds", type=int, default=5, help="of each measurement (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of each load (default: %(default)s)")
@@ -36,6 +57,7 @@ def main() -> None:
             "labs": lambda: labs.run(folder, rounds=chosen.rounds),
             "frames": lambda: frames.run(folder, rounds=chosen.rounds),
             "dictation": lambda: dictation.run(folder),
+            "generation": lambda: generation.run(folder, rounds=chosen.rounds),
         }
         found: dict[str, Any] = {"machine": machine.stamp(folder)}
         print(machine.sentence(found["machine"]))

@@ -22,8 +22,8 @@ _CORPUS = [
 ] * 30
 
 
-def build(folder: Path) -> Path:
-    """Write the checkpoint; float32, 112 pixels a side, 16 tokens a picture."""
+def build(folder: Path, *, wide: bool = False) -> Path:
+    """Write the checkpoint; float32, 112 pixels a side, 16 tokens a picture; `wide` for measurements."""
     import torch
     from transformers import (
         Gemma3Config,
@@ -36,6 +36,7 @@ def build(folder: Path) -> Path:
     from transformers.models.gemma3.image_processing_pil_gemma3 import Gemma3ImageProcessorPil
 
     tokenizer = _tokenizer()
+    size = 512 if wide else 64
     token = tokenizer.convert_tokens_to_ids
     pictures = Gemma3ImageProcessorPil(
         size={"height": 112, "width": 112}, image_mean=[0.5] * 3, image_std=[0.5] * 3
@@ -44,8 +45,9 @@ def build(folder: Path) -> Path:
         image_processor=pictures, tokenizer=tokenizer, chat_template=CHAT, image_seq_length=16
     )
     text = Gemma3TextConfig(
-        vocab_size=len(tokenizer) + (-len(tokenizer)) % 64, hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, head_dim=16, query_pre_attn_scalar=16, sliding_window=1024,
+        vocab_size=len(tokenizer) + (-len(tokenizer)) % 64, hidden_size=size, intermediate_size=2 * size,
+        num_hidden_layers=8 if wide else 2, num_attention_heads=4, num_key_value_heads=2, head_dim=size // 4,
+        query_pre_attn_scalar=size // 4, sliding_window=1024,
         sliding_window_pattern=2, max_position_embeddings=131072,
     )  # fmt: skip
     vision = SiglipVisionConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
