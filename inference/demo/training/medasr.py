@@ -45,12 +45,16 @@ _RATE: Final = 2e-3
 _WARM_UP: Final = 150
 
 
-def data() -> tuple[list[speech.Clip], set[str]]:
-    """The clips to learn from, and their texts."""
+def texts(dice: random.Random) -> list[str]:
+    """The texts to learn from."""
+    return speech.texts(dice, _CLIPS, sentences=(1, 1, 1, 2, 2, 3), unlike=set())
+
+
+def data() -> list[speech.Clip]:
+    """The clips to learn from: every text spoken, and noise."""
     dice = random.Random(SEED)
-    written = speech.texts(dice, _CLIPS, sentences=(1, 1, 1, 2, 2, 3), unlike=set())
-    clips = list(speech.clips(written, dice, noisy=0.35))
-    return [*clips, *speech.noises(_NOISES, dice)], set(written)
+    clips = list(speech.clips(texts(dice), dice, noisy=0.35))
+    return [*clips, *speech.noises(_NOISES, dice)]
 
 
 def held_out(learnt: set[str]) -> dict[str, list[speech.Clip]]:
@@ -239,11 +243,11 @@ def main(folder: Path, steps: int, *, only: bool) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     np.random.seed(SEED % 2**32)  # noqa: NPY002  (libraries that draw from the global generator)
-    clips, learnt = data()
-    click.echo(
-        f"{len(clips)} clips, {sum(len(clip.wave) for clip in clips) / speech.RATE / 60:.0f} min of sound"
-    )
+    learnt = set(texts(random.Random(SEED)))
     if not only:
+        clips = data()
+        minutes = sum(len(clip.wave) for clip in clips) / speech.RATE / 60
+        click.echo(f"{len(clips)} clips, {minutes:.0f} min of sound")
         pieces = tokenizer(sorted(learnt))
         processor = LasrProcessor(feature_extractor=LasrFeatureExtractor(), tokenizer=pieces)
         model = blank_model(len(pieces))
