@@ -405,7 +405,7 @@ def test_capabilities(web):
 def test_capabilities_are_honest(filled):
     """Every parameter that the statement names is accepted in strict handling, on every type."""
     statement = filled.get("/fhir/metadata").json
-    values = {"token": "x", "reference": "x", "date": "2026", "string": "x"}
+    values = {"token": "x", "reference": "Patient/x", "date": "2026", "string": "x"}
     for resource in statement["rest"][0]["resource"]:
         query = [f"{p['name']}={values[p['type']]}" for p in resource["searchParam"]]
         query += [f"_include={value}" for value in resource.get("searchInclude", ())]

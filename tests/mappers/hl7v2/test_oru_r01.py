@@ -347,7 +347,7 @@ def joined(*lines: str) -> list[str]:
         (("OBX|1|ST|T^t^L||one|||H|||F", "OBX|2|ST|T^t^L||two|||H|||F"), ["one\ntwo"]),
         (("OBX|1|ST|T^t^L||1~2||||||F", "OBX|2|ST|T^t^L||3||||||F"), ["None", "3"]),
         (("OBX|1|NM|T^t^L||1||||||F", "OBX|2|TX|T^t^L||two||||||F"), ["two"]),
-        (("OBX|1|TX|||one||||||F", "OBX|2|TX|||two||||||F"), ["one", "two"]),
+        (("OBX|1|TX|||one||||||F", "OBX|2|TX|||two||||||F"), ["one\ntwo"]),
     ],
 )
 def test_text_over_several_obx_is_one_text(lines: tuple[str, ...], expected: list[str]) -> None:

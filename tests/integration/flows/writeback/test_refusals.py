@@ -100,13 +100,13 @@ def test_a_credential_goes_to_its_server_and_to_nobody_else(make, style):
 
     def away(request):
         hosts.append((request.url.host, request.headers.get("Authorization")))
-        return httpx2.Response(307, headers={"Location": "https://evil.example/fhir"})
+        return httpx2.Response(307, headers={"Location": "https://evil.example/fhir"}, content=iter([b""]))
 
     def located(request):
         hosts.append((request.url.host, request.headers.get("Authorization")))
         if request.method != "POST":
             return None
-        return httpx2.Response(201, headers={"Location": "https://evil.example/fhir/Observation/1"})
+        return answer(201, None, {"Location": "https://evil.example/fhir/Observation/1"})
 
     for before in (elsewhere, away, located):
         bench = make(style=style)
