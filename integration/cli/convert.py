@@ -13,6 +13,7 @@ import click
 
 from integration import settings as configuration
 from integration.errors import SettingsInvalid
+from integration.flows import convert_fhir
 from integration.flows.convert import Conversion, describe, ledger_line
 from integration.flows.convert import convert as convert_one
 from mappers.domain.attribution import Software
@@ -31,10 +32,11 @@ from mappers.domain.times import Moment
 def convert(
     config: Path | None, files: tuple[Path, ...], ledger: Path | None, channel_name: str, *, as_json: bool
 ) -> None:
-    """Convert HL7 v2 files to FHIR R4, one transaction Bundle a line (NDJSON) on stdout.
+    """Convert HL7 v2 or FHIR JSON files to FHIR R4, one transaction Bundle a line (NDJSON) on stdout.
 
-    A file may hold one message, many, an FHS/BHS batch, or MLLP frames; `-` reads stdin. A message that
-    cannot be read is refused with a located issue on stderr and in the ledger; exit code 1 if any was.
+    A file may hold one message, many, an FHS/BHS batch, MLLP frames, or FHIR: a Bundle, a resource, or one a
+    line; `-` reads stdin. What cannot be read is refused with a located issue on stderr and in the ledger;
+    exit code 1 if any was.
 
     \b
     Example:
@@ -96,15 +98,19 @@ class _Run:
             raw = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
         except OSError as error:
             raise click.FileError(str(path), hint=error.strerror or "cannot be read") from None
+        told: dict[str, Any] = {
+            "channel": self._channel,
+            "software": self._software,
+            "recorded": self._recorded,
+            "responsible": self._responsible,
+        }
+        documents = convert_fhir.documents(raw)
+        if documents is not None:
+            yield from (convert_fhir.convert(each, **told) for each in documents)
+            return
         batch = split_batch(raw)
         for message in batch.value:
-            done = convert_one(
-                message.content,
-                channel=self._channel,
-                software=self._software,
-                recorded=self._recorded,
-                responsible=self._responsible,
-            )
+            done = convert_one(message.content, **told)
             yield Conversion(done.control_id, done.written, done.ledger, (*batch.issues, *done.issues))
 
     def _account(self, path: Path, index: int, conversion: Conversion, ledger: IO[str] | None) -> None:
