@@ -76,7 +76,7 @@ def reasons(report: JudgedReport) -> tuple[str, ...]:
             else []
         ),
         *(f"a guard failed: {guard}" for guard in failed),
-        *([f"{uncoded} findings have no code"] if uncoded else []),
+        *([f"{uncoded} finding{' has' if uncoded == 1 else 's have'} no code"] if uncoded else []),
     ]
     return (*said, *report.reasons)
 

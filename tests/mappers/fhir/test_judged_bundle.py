@@ -191,6 +191,15 @@ def test_a_failed_guard_is_on_the_task():
     assert "a guard failed: laterality" in task["description"]
 
 
+def test_findings_without_a_code_are_counted():
+    """A person is told how many, in words that fit the number."""
+    one, two = (
+        of(made(judged.radiograph(*each)), "Task")[0]["description"]
+        for each in ([judged.NODULES], [judged.NODULES] * 2)
+    )
+    assert (True, True) == ("1 finding has no code" in one, "2 findings have no code" in two)
+
+
 def test_the_same_judgement_is_the_same_draft():
     """Ids come from evidence, task, model and answer: other weights are another draft."""
     once, again = made(judged.radiograph()), made(judged.radiograph())
