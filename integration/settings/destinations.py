@@ -108,8 +108,10 @@ class DestinationSettings(Section):
     )
     receiving_application: str = Field(default="", description="MSH-5, components joined by ^.")
     receiving_facility: str = Field(default="", description="MSH-6, components joined by ^.")
-    drafts: Literal["hold", "send"] = Field(
-        default="hold", description="Drafts of ours that nobody signed: hold them, or send as preliminary."
+    drafts: Literal["hold", "send"] | None = Field(
+        default=None,
+        description="Drafts of ours that nobody signed: hold them, or send as preliminary; else as "
+        "review.hold_drafts says.",
     )
     max_rejections: int = Field(
         default=8, ge=1, description="AR answers to one message before it is parked for a human."

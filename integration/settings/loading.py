@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -65,9 +65,6 @@ class Settings(BaseSettings):
     security: SecuritySettings = Field(default=SecuritySettings(), description="Keys.")
     retention: RetentionSettings = Field(default=RetentionSettings(), description="How long bytes are kept.")
     audit: AuditSettings = Field(default=AuditSettings(), description="The audit trail.")
-    review: ReviewSettings = Field(
-        default=ReviewSettings(), description="Drafts and the people who decide about them."
-    )
     mllp: dict[str, MllpSettings] = Field(
         default={"default": MllpSettings()}, description="MLLP listeners by name."
     )
@@ -77,6 +74,9 @@ class Settings(BaseSettings):
     inference: InferenceSettings = Field(default=InferenceSettings(), description="Reading documents.")
     models: dict[str, ModelSettings] = Field(default={}, description="Models by name.")
     folders: dict[str, FolderSettings] = Field(default={}, description="Watched folders by name.")
+    review: ReviewSettings = Field(
+        default=ReviewSettings(), description="Drafts and the people who decide about them."
+    )
     destinations: dict[Name, DestinationSettings] = Field(
         default={}, description="Places that results are sent to, by name."
     )
@@ -88,6 +88,19 @@ class Settings(BaseSettings):
     @classmethod
     def _default_channel(cls, channels: dict[str, ChannelSettings]) -> dict[str, ChannelSettings]:
         return {"default": ChannelSettings(), **channels}
+
+    @field_validator("destinations")
+    @classmethod
+    def _drafts(
+        cls, destinations: dict[str, DestinationSettings], info: ValidationInfo
+    ) -> dict[str, DestinationSettings]:
+        """What a destination does not say of drafts, the review says."""
+        review = info.data.get("review", ReviewSettings())
+        otherwise = {"drafts": "hold" if review.hold_drafts else "send"}
+        return {
+            name: each if each.drafts else each.model_copy(update=otherwise)
+            for name, each in destinations.items()
+        }
 
     @model_validator(mode="after")
     def _references(self) -> Settings:

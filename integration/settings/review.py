@@ -34,6 +34,11 @@ class ReviewSettings(Section):
         min_length=1,
         description="What a signature may mean; the signer chooses one of them.",
     )
+    hold_drafts: bool = Field(
+        default=True,
+        description="Drafts stay here until they are signed, unless a destination says drafts = 'send'; "
+        "false lets every destination have them unless it says 'hold'.",
+    )
     signers: dict[str, SignerSettings] = Field(
         default={}, description="People who may sign, by the name of their token; others may only look."
     )
