@@ -166,6 +166,7 @@ def shown(
             for word in (spoken.words if spoken else ())
         ],
         "sections": [_section(section) for section in report.sections],
+        "demonstration": report.demonstration,
         "conversation": spoken.conversation if spoken else None,
         "not_read": report.not_read,
         "sha256": source.sha256,

@@ -93,7 +93,11 @@ def schema_is_current(pending: Callable[[], Sequence[str]]) -> Callable[[], Chec
 
     def probe() -> Check:
         count = len(pending())
-        reason = f"{count} migrations are missing: run `wardwire migrate`" if count else "current"
+        reason = (
+            f"{count} of its migrations {'is' if count == 1 else 'are'} missing: run `wardwire migrate`"
+            if count
+            else "current"
+        )
         return Check("schema", passed=not count, reason=reason)
 
     probe.check_name = "schema"  # type: ignore[attr-defined]

@@ -72,6 +72,7 @@ class LocalTranscriber:
             raise BackendUnavailable(
                 "torch and transformers are missing: pip install 'wardwire[audio,models]'"
             ) from None
+        _hush()
         chosen = self._settings
         where = {"revision": chosen.revision, "local_files_only": True}
         try:
@@ -220,3 +221,13 @@ def _issues(uncertain: int, pieces: Sequence[str], spoken: Sequence[str]) -> Ite
     if _UNKNOWN in pieces and any(_UNKNOWN in word for word in spoken):
         text = f"what the model could not write stands as {_UNKNOWN}"
         yield Issue(Severity.WARNING, IssueCode.INCOMPLETE, "recording", text)
+
+
+def _hush() -> None:
+    """Keep progress bars and advice of the libraries off stderr: it belongs to the command that runs them."""
+    from transformers.utils import logging as told  # noqa: PLC0415
+
+    told.disable_progress_bar()
+    told.set_verbosity_error()
+    # LASR's convolutions have even kernels on purpose.
+    warnings.filterwarnings("ignore", message="Using padding='same' with even kernel lengths")
