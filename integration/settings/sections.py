@@ -132,7 +132,7 @@ class AuditSettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long bytes are kept. Rows, audit records and results stay."""
+    """How long bytes are kept. Rows, audit records and results stay; of results only recordings can go."""
 
     messages_days: int | None = Field(
         default=None,
@@ -145,6 +145,12 @@ class RetentionSettings(Section):
         ge=1,
         description="Days after which the bytes of a delivery are erased, once it was delivered or "
         "discarded. It cannot be sent again then. Without it they are kept for ever.",
+    )
+    recordings_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which recordings of sound are erased from stored Media, DocumentReference "
+        "and Binary, once no reading, draft or delivery waits for them. Without it they are kept for ever.",
     )
 
 

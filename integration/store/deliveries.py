@@ -24,6 +24,7 @@ _SHOWN = tuple(column for column in _D if column.name != "blob")
 _OPEN = text("state <> 'delivered'")
 _HANDED_OUT = "id, seq, order_key, destination, form, rounds"
 _FINISHED = frozenset({DeliveryState.DELIVERED, DeliveryState.PARKED, DeliveryState.DISCARDED})
+_OVER = (DeliveryState.DELIVERED.value, DeliveryState.DISCARDED.value)
 #: Reason of a delivery that has no bytes, for the results could not be written for its destination.
 UNWRITABLE = "unwritable"
 _OUTCOMES = {
@@ -59,6 +60,22 @@ def content(connection: Connection, seq: int) -> tuple[str | None, bytes | None]
     )
     blob, sealed = connection.execute(query).one()
     return blob, sealed
+
+
+def are_open(connection: Connection, message_ids: Sequence[str]) -> bool:
+    """Whether anything of these messages is still to be delivered, or waits for a human."""
+    query = select(_D.seq).where(_D.message_id.in_(message_ids), _D.state.not_in(_OVER)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def open_contents(connection: Connection, form: str) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Id, blob and sealed bytes of what has this form and is still to be delivered, or waits for a human."""
+    query = (
+        select(_D.id, _D.blob, PARCELS.c.sealed)
+        .select_from(DELIVERIES.outerjoin(PARCELS, PARCELS.c.seq == _D.seq))
+        .where(_D.form == form, _OPEN, _D.state.not_in(_OVER))
+    )
+    return connection.execute(query).all()
 
 
 def listing(connection: Connection, wanted: DeliveryFilter) -> tuple[StoredDelivery, ...]:

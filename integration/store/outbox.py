@@ -6,7 +6,7 @@ a replay which changes nothing sends nothing. Knows parcels and states; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -160,6 +160,18 @@ class Outbox:
         if sealed is None:
             raise NotFound("this delivery has no bytes")
         return replace(found, content=self._sealer.open(sealed, bound_to=_place(delivery_id)))
+
+    def open_contents(self, connection: Connection, form: str) -> Iterator[bytes]:
+        """The bytes of what has this form and is still to be delivered, or waits for a human.
+
+        Raises:
+            BlobCorrupt: some do not open.
+        """
+        for row in deliveries.open_contents(connection, form):
+            if row.blob is not None:
+                yield self._blobs.get(row.blob, kind=BLOB)
+            elif row.sealed is not None:
+                yield self._sealer.open(row.sealed, bound_to=_place(row.id))
 
     def list(self, wanted: DeliveryFilter) -> tuple[StoredDelivery, ...]:
         """Deliveries without their bytes, newest message first."""

@@ -27,7 +27,9 @@ _TEXT = String().with_variant(String(collation="C"), "postgresql")
 
 
 class ResourceVersion(SQLModel, table=True):
-    """One version of one resource. Rows are only ever added; `current` and `standing` are all that changes.
+    """One version of one resource. Rows are only ever added.
+
+    `current` and `standing` are all that changes, but for what `recordings` erases.
 
     Attributes:
         seq: position among all versions of this store.
@@ -39,7 +41,8 @@ class ResourceVersion(SQLModel, table=True):
         standing: `Standing.encode()`, where the writer gave one; of what is put together element by element
             one for each (`merging.encode`). A later message that says the same raises it.
         subject: reference of `.subject`, to see that it never changes.
-        digest: keyed, over the canonical resource without its version and time.
+        digest: keyed, over the canonical resource without its version and time; after bytes were erased from
+            it another one follows, after a blank, without them.
         content: the sealed JSON bytes as they are served.
     """
 

@@ -189,6 +189,18 @@ def add(
         connection.execute(insert(INDEX), rows)
 
 
+def messages_of(connection: Connection, key: Key) -> tuple[str, ...]:
+    """The messages that wrote any version of a resource."""
+    found = select(_V.message_id).where(_V.id == key[1], _V.type == key[0], _V.message_id.is_not(None))
+    return tuple(connection.execute(found.distinct().order_by(_V.message_id)).scalars())
+
+
+def written_by(connection: Connection, message_ids: Sequence[str], types: Sequence[str]) -> tuple[Key, ...]:
+    """The resources of these types that any of these messages wrote."""
+    found = select(_V.type, _V.id).where(_V.message_id.in_(message_ids), _V.type.in_(types)).distinct()
+    return tuple((row.type, row.id) for row in connection.execute(found.order_by(_V.type, _V.id)))
+
+
 def index_entries(seq: int, resource: Mapping[str, Any], marks: Marks) -> list[dict[str, Any]]:
     """The rows of the index for a version."""
     return [

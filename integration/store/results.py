@@ -1,8 +1,9 @@
 """Results as versioned FHIR resources: written in the caller's transaction, read, searched.
 
 Nothing is overwritten: a change is a new version, and what ranks lower than the current version is not
-written at all. Content is served byte for byte as it was encoded, so decimals keep their digits. Knows
-nothing of HTTP or of query strings; what a resource means is the writer's business.
+written at all. Erased bytes are the one exception (`lighten`). Content is served byte for byte as it was
+encoded, so decimals keep their digits. Knows nothing of HTTP or of query strings; what a resource means is
+the writer's business.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, true
+from sqlalchemy import Connection, Row, func, insert, select, true, update
 
 from integration.errors import NotFound
 from integration.store import links, orders, result_versions, search_includes, search_plan
@@ -148,17 +149,36 @@ class Results:
         """The bytes of a version before it is written: with its number and time in meta, other meta kept."""
         return _served(resource, version, timestamp(now))
 
+    def lighten(
+        self, connection: Connection, row: Row[*tuple[Any, ...]], resource: Mapping[str, Any]
+    ) -> None:
+        """Seal a version anew without bytes that were erased from it, in the caller's transaction.
+
+        Its number, time, standing and index stay. It gets a second digest beside the first, so that whoever
+        says the same again, with the bytes or without them, makes no new version and brings nothing back.
+
+        Args:
+            connection: inside a transaction of the writer.
+            row: the version.
+            resource: as it is served from now on, its meta with it.
+        """
+        digest = self._keys.digest_of(result_versions.canonical(resource))
+        sealed = self._sealer.seal(r4.encode(resource), bound_to=_label(row.type, row.id, row.version))
+        changed = update(VERSIONS).where(_V.seq == row.seq)
+        connection.execute(changed.values(digest=f"{row.digest} {digest}", content=sealed))
+
     def _seal(self, resource: Mapping[str, Any], values: Mapping[str, Any]) -> bytes:
         content = _served(resource, values["version"], values["last_updated"])
         return self._sealer.seal(content, bound_to=_label(values["type"], values["id"], values["version"]))
 
-    def _digests(self, digest: str, canonical: bytes) -> bool:
-        """Whether this stored digest is that of `canonical`, under the key it was made with."""
-        key_id, _, stored = digest.partition(":")
+    def _digests(self, digests: str, canonical: bytes) -> bool:
+        """Whether one of the stored digests is that of `canonical`, under the key it was made with."""
+        made = [each.partition(":") for each in digests.split()]
         return any(
             key.id == key_id
             and hmac.compare_digest(hmac.digest(key.secret, canonical, "sha256").hex(), stored)
             for key in self._keys.digest.keys
+            for key_id, _, stored in made
         )
 
     def delete(

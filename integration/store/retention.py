@@ -2,12 +2,13 @@
 
 Rows stay, with their states, digests and audit records: what was received and sent, when, and what became of
 it, is told as before; the bytes are gone, and with them replay and a second sending. Each erasure is an audit
-record in the transaction that makes it. Results are never erased here.
+record in the transaction that makes it. Results stay as they are but for recordings (`recordings`).
 
 | what | erased when it is older than the setting and |
 |---|---|
 | bytes of a message | it was processed, discarded or refused, and nothing of it waits to be read or sent |
 | bytes of a delivery | it was delivered or discarded |
+| recordings in results | nobody waits for them: no reading, no person, no destination |
 
 A file that holds them is set aside first and removed an hour later, when no row names it still: a new message
 with the same bytes, which arrives in between, is served from it or has written its own.
@@ -29,6 +30,7 @@ from integration.store.database import Database
 from integration.store.delivery_tables import DELIVERIES, PARCELS
 from integration.store.draft_tables import EXTRACTIONS
 from integration.store.ids import utc_text
+from integration.store.recordings import Recordings
 from integration.store.tables import MESSAGES, PAYLOADS
 from mappers.domain.attribution import AuditEvent
 from mappers.domain.times import Moment
@@ -45,6 +47,7 @@ class Terms:
 
     messages: timedelta | None = None
     deliveries: timedelta | None = None
+    recordings: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,19 @@ class Retention:
         blobs: the folder of large payloads.
         terms: how long bytes are kept.
         clock: aware now.
+        recordings: erases those in results.
     """
 
-    def __init__(self, database: Database, blobs: Blobs, terms: Terms, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        blobs: Blobs,
+        terms: Terms,
+        clock: Callable[[], datetime],
+        *,
+        recordings: Recordings | None = None,
+    ) -> None:
+        self._recordings = recordings
         self._database = database
         self._blobs = blobs
         self._terms = terms
@@ -86,6 +99,8 @@ class Retention:
         if self._terms.deliveries is not None:
             due = _due_deliveries(now - self._terms.deliveries)
             erased += self._erase(due, _Kind(DELIVERIES, PARCELS, "delivery.erased"))
+        if self._terms.recordings is not None and self._recordings is not None:
+            erased += self._recordings.erase(before=now - self._terms.recordings)
         self._blobs.sweep(before=now.timestamp() - _AGE_S)
         self._blobs.clear_aside(before=now.timestamp() - _AGE_S, is_named=self._is_named)
         return erased

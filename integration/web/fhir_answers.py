@@ -61,6 +61,11 @@ def deleted(stored: StoredResource) -> Response:
     return _stamped(outcome(HTTPStatus.GONE), stored)
 
 
+def erased(stored: StoredResource) -> Response:
+    """410: the bytes of a Binary are kept no longer; as a resource it is still there."""
+    return _stamped(outcome(HTTPStatus.GONE, "the bytes were erased: they are kept no longer"), stored)
+
+
 def _stamped(answer: Response, stored: StoredResource) -> Response:
     answer.headers["ETag"] = etag(stored.version)
     answer.headers["Last-Modified"] = format_datetime(moment(stored), usegmt=True)

@@ -20,7 +20,7 @@ from integration.web.fhir_audit import AUDIT_EVENT, Disclosures
 from integration.web.fhir_trail import Trail
 from integration.web.negotiation import FHIR_JSON, wants_fhir_json
 from integration.web.services import Services
-from mappers.fhir import r4
+from mappers.fhir import erasure, r4
 
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _FORM = "application/x-www-form-urlencoded"
@@ -172,6 +172,8 @@ def _as_itself(stored: StoredResource) -> Response:
     kind = binary["contentType"].partition(";")[0].strip()
     if kind not in request.accept_mimetypes:
         abort(HTTPStatus.NOT_ACCEPTABLE)
+    if erasure.is_erased(binary):
+        return fhir_answers.erased(stored)
     return fhir_answers.itself(stored, base64.b64decode(binary.get("data") or ""), kind)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from integration.store.migrations import HEAD, installed
 from integration.store.outbox import Outbox
 from integration.store.reindexing import reindex
 from integration.store.results import Results
-from integration.store.retention import Retention, Terms
 from mappers.domain.attribution import Software
 
 
@@ -82,15 +81,6 @@ def bring_up_to_date(store: Store) -> str:
     schema = upgrade(store.database)
     reindex(store.database, store.results)
     return schema
-
-
-def build_retention(settings: Settings, store: Store) -> Retention:
-    """What erases bytes that are kept no longer."""
-    messages, deliveries = (
-        None if days is None else timedelta(days=days)
-        for days in (settings.retention.messages_days, settings.retention.deliveries_days)
-    )
-    return Retention(store.database, store.blobs, Terms(messages, deliveries), now)
 
 
 def _keys(settings: Settings, database: Database) -> Keys:

@@ -31,7 +31,8 @@ from integration.wiring.deliveries import (
 )
 from integration.wiring.destinations import build_sending
 from integration.wiring.fhir_feeds import Feeds, build_feeds
-from integration.wiring.stores import Store, build_retention
+from integration.wiring.retaining import build_retention
+from integration.wiring.stores import Store
 from integration.wiring.terms import build_terms, responsible
 
 #: The queue of received messages and the workflow that each of them gets.

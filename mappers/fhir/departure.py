@@ -220,7 +220,7 @@ class _Rewriting:
         if "data" in rest:
             return rest
         binary = self._inline.get(key or "")
-        return {**rest, "data": binary["data"]} if binary else None
+        return {**rest, "data": binary["data"]} if binary and "data" in binary else None
 
 
 def _node(value: Any) -> Node:

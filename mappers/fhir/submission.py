@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from mappers.domain.identifiers import FHIR, Identity
 from mappers.domain.issues import Issue, IssueCode, Refused, Severity
-from mappers.fhir import attachment_copy, local_copy, r4, source_identities
+from mappers.fhir import attachment_copy, erasure, local_copy, r4, source_identities
 from mappers.fhir import datatypes_reader as types
 from mappers.fhir.codec import encode
 from mappers.fhir.source_identities import Place
@@ -196,6 +196,11 @@ class _Reading:
         if url is None or types.text(node.get("data")):
             return attachment_copy.with_size_and_hash(node, tell)
         binary = self._binary(url)
+        if binary is not None and erasure.is_erased(binary):
+            self._told.append(
+                _error(IssueCode.NOT_FOUND, where, "the bytes at this address are kept no longer")
+            )
+            return node
         if binary is not None:
             content, kind = base64.b64decode(binary.get("data") or ""), types.text(binary.get("contentType"))
             return attachment_copy.inlined(node, content, kind or "", tell)

@@ -23,7 +23,7 @@ from integration.flows.writeback.ports import Terms
 from integration.flows.writeback.shipment import Item
 from mappers.domain.coding import LOINC
 from mappers.domain.issues import Severity
-from mappers.fhir import departure, r4
+from mappers.fhir import departure, erasure, r4
 
 Node = dict[str, Any]
 
@@ -51,15 +51,23 @@ class Policy:
         self._binaries = binaries
 
     def omits(self, item: Item) -> bool:
-        """Whether nothing of a document could leave: it only says where one lies."""
+        """Whether nothing of a document could leave, or less than it was: what is there must not lose bytes.
+
+        It only says where one lies, or bytes of it were erased here.
+        """
         resource = item.resource
         if item.kind != "DocumentReference" or resource.get("status") == _WITHDRAWN:
             return False
-        return all(self._is_link(content.get("attachment", {})) for content in resource.get("content", ()))
+        attachments = [content.get("attachment", {}) for content in resource.get("content", ())]
+        return all(map(self._is_link, attachments)) or any(map(self._is_erased, attachments))
 
     def _is_link(self, attachment: Mapping[str, Any]) -> bool:
         url = attachment.get("url")
         return isinstance(url, str) and "data" not in attachment and url not in self._binaries
+
+    def _is_erased(self, attachment: Mapping[str, Any]) -> bool:
+        binary = self._binaries.get(str(attachment.get("url")), {})
+        return erasure.is_erased(attachment) or erasure.is_erased(binary)
 
     def depart(self, item: Item, links: Mapping[str, Node], there: Mapping[str, Node]) -> Node | None:
         """A resource as it leaves, valid; None where it is about nothing that is there.

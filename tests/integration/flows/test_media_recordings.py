@@ -5,15 +5,20 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration.wiring import extraction
+from integration.flows.recordings import Claims
+from integration.store.recordings import Recordings
+from integration.wiring import extraction, stores
+from mappers.fhir import r4
 from tests.support.dictated import SPOKEN, is_transcript
 from tests.support.fhir_feed import Feed
 from tests.support.recordings import encoded, voice
+from tests.support.reviewing import Desk
 
 RECORDING = encoded(voice(4.0))
 PATIENT = {
@@ -87,3 +92,33 @@ def test_a_picture_is_not_heard(feed: Feed) -> None:
 
     assert [] == transcripts(feed)
     assert not any("recognised" in each.get("description", "") for each in feed.all("Task"))
+
+
+@pytest.mark.parametrize("act", ["sign", "reject"])
+@pytest.mark.parametrize("resource", [MEDIA, DOCUMENT], ids=["Media", "DocumentReference"])
+def test_a_recording_is_erased_when_its_draft_is_decided(
+    feed: Feed, resource: dict[str, Any], act: str
+) -> None:
+    """Not before; what was made of it stays, and the same said again neither brings it back nor asks anew."""
+    feed.changed(resource)
+    store, desk = feed.store, Desk(feed)
+    erasing = Recordings(
+        database=store.database,
+        results=store.results,
+        keys=store.keys,
+        claims=Claims(store.results, store.outbox),
+        clock=stores.now,
+    )
+    later = stores.now() + timedelta(days=1)
+    early, case = erasing.erase(before=later), desk.only()
+    getattr(desk.reviews, act)(case.task.reference, desk.decision(case))
+    late, copy = erasing.erase(before=later), feed.only(resource["resourceType"])
+    decided = [*transcripts(feed), *feed.all("DiagnosticReport"), *feed.all("Task")]
+    feed.changed(resource, minute=1)
+
+    assert (0, 1) == (early, late)
+    assert b'"data":"' not in r4.encode(copy)
+    assert copy == feed.only(resource["resourceType"])
+    assert decided == [*transcripts(feed), *feed.all("DiagnosticReport"), *feed.all("Task")]
+    assert [] == list(desk.reviews.waiting())
+    assert desk.reviews.show(case.task.reference).sources

@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from integration.errors import StoreUnavailable
+from integration.flows.recordings import Claims
 from integration.flows.submission import SUBMISSION
 from integration.states import MessageState
-from integration.wiring import webs
+from integration.store.recordings import Recordings
+from integration.wiring import stores, webs
 from mappers.fhir import r4
 from tests.support import demo_document
 from tests.support.fhir_feed import Feed
@@ -211,6 +214,25 @@ def test_a_binary_is_its_bytes(web):
     answer = web.post("/DocumentReference", note(content=[{"attachment": {"url": reference}}]))
     stored = web.get(answer.headers["Location"]).json["content"][0]["attachment"]
     assert (base64.b64encode(pdf).decode(), "application/pdf") == (stored["data"], stored["contentType"])
+
+
+def test_a_binary_whose_bytes_were_erased_is_gone_and_nothing_points_to_it(web):
+    """410 for its bytes, what is left of it as JSON, and no document gets an empty attachment of it."""
+    address = web.post("/Binary", b"fLaC" + b"\0" * 40, **{"Content-Type": "audio/flac"}).headers["Location"]
+    web.work()
+    store = web.store
+    erasing = Recordings(
+        database=store.database, results=store.results, keys=store.keys,
+        claims=Claims(store.results, store.outbox), clock=stores.now,
+    )  # fmt: skip
+    assert 1 == erasing.erase(before=stores.now() + timedelta(days=1))
+
+    outcome(web.get(address, Accept="audio/flac"), 410, "deleted")
+    assert "data" not in web.get(address).json
+    reference = address.split("/fhir/")[1].partition("/_history")[0]
+    outcome(
+        web.post("/DocumentReference", note(content=[{"attachment": {"url": reference}}])), 422, "not-found"
+    )
 
 
 def test_what_is_there_already_is_not_made(web):

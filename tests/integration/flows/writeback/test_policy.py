@@ -10,7 +10,7 @@ from integration.errors import DestinationRefused
 from integration.flows.writeback.policy import Policy
 from integration.flows.writeback.ports import Terms
 from integration.flows.writeback.shipment import Item
-from mappers.fhir import departure
+from mappers.fhir import departure, erasure
 
 ID = "0c4d3c3e-0b63-5f5e-9a2b-5f4cbb1f2b11"
 WHO = {"Patient/p": {"reference": "Patient/9"}}
@@ -144,3 +144,18 @@ class TestUsCoreNotes:
         left = policy.depart(item(note(pdf(), relatesTo=[relation])), links, {})
 
         assert [{"code": "replaces", "target": {"reference": "DocumentReference/77"}}] == left["relatesTo"]
+
+
+@pytest.mark.parametrize("where", ["inside", "in a Binary"])
+def test_a_document_whose_bytes_were_erased_here_stays_here(where):
+    """What is there has them, and must not lose them by what we send; one in error goes all the same."""
+    sound = {"contentType": "audio/wav", "data": base64.b64encode(b"sound").decode()}
+    left, _ = erasure.erase({"resourceType": "Binary", **sound}, lambda *_: True)
+    inside, _ = erasure.erase(note(sound, pdf()), lambda _, kind: kind == "audio/wav")
+    pointing = note({"contentType": "audio/wav", "url": "Binary/b1"}, pdf())
+    resource, binaries = (inside, {}) if where == "inside" else (pointing, {"Binary/b1": left})
+    policy = Policy(Terms(name="ehr"), base="https://ehr.example/fhir", binaries=binaries)
+
+    assert policy.omits(item(resource))
+    assert not policy.omits(item({**resource, "status": "entered-in-error"}))
+    assert depart({**resource, "status": "entered-in-error"}, binaries=binaries)
