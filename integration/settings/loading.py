@@ -22,7 +22,7 @@ from integration.settings import demonstrations
 from integration.settings.destinations import DestinationSettings, Name, RouteSettings
 from integration.settings.dicomweb import DicomWebSettings
 from integration.settings.fhir import FhirServerSettings
-from integration.settings.models import InferenceSettings, ModelSettings
+from integration.settings.models import InferenceSettings, ModelSettings, unsafe_hosts
 from integration.settings.review import ReviewSettings
 from integration.settings.sections import (
     AuditSettings,
@@ -308,7 +308,7 @@ def _unsafe(settings: Settings) -> Iterator[str]:
                 " the network itself is protected"
             )
     yield from _unsafe_fhir_servers(settings)
-    yield from _unsafe_model_hosts(settings)
+    yield from unsafe_hosts(settings.models)
     web = settings.web
     if not is_loopback(web.host):
         if not (web.tls.certificate or web.behind_proxy):
@@ -341,21 +341,4 @@ def _unsafe_fhir_servers(settings: Settings) -> Iterator[str]:
             yield (
                 f"{place}.base: a server without TLS is refused; write https, "
                 f'or {place}.plaintext = "accepted" if the network itself is protected'
-            )
-
-
-def _unsafe_model_hosts(settings: Settings) -> Iterator[str]:
-    for name, model in settings.models.items():
-        host = model.host
-        if host.base is None or is_loopback(urlsplit(host.base).hostname or ""):
-            continue
-        if host.base.startswith("http://") and host.plaintext != "accepted":
-            yield (
-                f"models.{name}.host.base: a server without TLS is refused; write https, "
-                f'or models.{name}.host.plaintext = "accepted" if the network itself is protected'
-            )
-        if host.disclosure != "accepted" or not host.region:
-            yield (
-                f"models.{name}.host: records of patients would leave this machine; set models.{name}.host"
-                f'.disclosure = "accepted" and .region, if who is responsible for them agrees'
             )

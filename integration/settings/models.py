@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -141,3 +142,21 @@ class ModelSettings(Section):
         """The local folder or file, where there is one."""
         path = Path(self.model)
         return path if path.exists() else None
+
+
+def unsafe_hosts(models: Mapping[str, ModelSettings]) -> Iterator[str]:
+    """What has to be accepted in writing before records leave for models elsewhere."""
+    for name, model in models.items():
+        host = model.host
+        if host.base is None or is_loopback(urlsplit(host.base).hostname or ""):
+            continue
+        if host.base.startswith("http://") and host.plaintext != "accepted":
+            yield (
+                f"models.{name}.host.base: a server without TLS is refused; write https, "
+                f'or models.{name}.host.plaintext = "accepted" if the network itself is protected'
+            )
+        if host.disclosure != "accepted" or not host.region:
+            yield (
+                f"models.{name}.host: records of patients would leave this machine; set models.{name}.host"
+                f'.disclosure = "accepted" and .region, if who is responsible for them agrees'
+            )
