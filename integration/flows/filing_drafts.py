@@ -35,6 +35,11 @@ Key = tuple[str, str]
 ACTOR = "worker"
 _LOG = telemetry.logger(__name__)
 WITHDRAWN = "the sender withdrew the document"
+_WITHDRAWN_OF = {
+    "ImagingStudy": "the sender withdrew the study",
+    "Media": "the sender withdrew the picture or recording",
+    "DiagnosticReport": "the sender withdrew the report",
+}
 REPLACED = "another document replaces it"
 READ_ANEW = "the document was sent or read anew"
 _DRAFTED = frozenset({"Observation", "DiagnosticReport", "DocumentReference", "Task"})
@@ -118,7 +123,7 @@ class Cabinet:
         kind, _, key = filed.source.partition("/")
         stored = self._current(connection, kind, key)
         if stored is None or stored.get("status") in _WITHDRAWN:
-            self._retract(scribe, filed, key, WITHDRAWN)
+            self._retract(scribe, filed, key, _WITHDRAWN_OF.get(kind, WITHDRAWN))
             return
         if filed.version is not None and stored.get("meta", {}).get("source") != filed.version:
             return

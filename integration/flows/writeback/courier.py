@@ -90,7 +90,7 @@ class FhirCourier:
         found = places.find(items)
         if all(place.done for place in found.values()):
             return _told((), omitted)
-        matched = Matcher(self.server, self.terms).links(shipment.context)
+        matched = Matcher(self.server, self.terms, takes_back=shipment.takes_back).links(shipment.context)
         # What is not there, or comes later in a circle of references, is named by its identifier.
         named = {key: departure.logical(key) for key in found}
 

@@ -9,7 +9,8 @@
 | any other (Encounter, Media …) | identifiers with a system | one of them alone, else its display |
 
 An order has to be of the same patient. A patient who was merged into another one there is not found: a human
-decides.
+decides. An order or study that was entered in error there is not found either, but for results that are
+entered in error themselves: they may be taken back because of it.
 """
 
 from __future__ import annotations
@@ -26,16 +27,26 @@ Node = dict[str, Any]
 Numbers = Sequence[tuple[str, str]]
 
 _UID: Final = "urn:dicom:uid"
+_WITHDRAWN: Final = "entered-in-error"
+#: What takes the results of it along when it is entered in error.
+_GROUNDS: Final = frozenset({"ServiceRequest", "ImagingStudy"})
 #: What has to be there, and is not looked for by whatever number it has.
 _DEMANDED: Final = ("Patient", "ServiceRequest", "ImagingStudy")
 
 
 class Matcher:
-    """Finds the context of one shipment."""
+    """Finds the context of one shipment.
 
-    def __init__(self, server: FhirServer, terms: Terms) -> None:
+    Args:
+        server: the destination.
+        terms: what was agreed with it.
+        takes_back: the results are entered in error.
+    """
+
+    def __init__(self, server: FhirServer, terms: Terms, *, takes_back: bool = False) -> None:
         self._server = server
         self._terms = terms
+        self._takes_back = takes_back
         self._patients: dict[str, str] = {}
 
     def links(self, context: Mapping[str, Node]) -> dict[str, Node]:
@@ -80,7 +91,7 @@ class Matcher:
             there = self._server.read(*key.split("/"))
         except RemoteMissing:
             return None
-        return key if _is_current(there.resource) else None
+        return key if _is_current(there.resource) or self._is_taken_along(there) else None
 
     def _patient(self, resource: Node) -> str:
         assigners = self._terms.patient_assigners
@@ -148,10 +159,14 @@ class Matcher:
         hits: dict[str, Fetched] = {}
         for system, value in numbers:
             for each in self._server.search(kind, [("identifier", f"{_escaped(system)}|{_escaped(value)}")]):
-                fits = each.kind == kind and departure.has_identifier(each.resource, system, value)
-                if fits and _is_current(each.resource):
+                if each.kind == kind and departure.has_identifier(each.resource, system, value):
                     hits[each.reference] = each
-        return list(hits.values())
+        current = [each for each in hits.values() if _is_current(each.resource)]
+        return current or [each for each in hits.values() if self._is_taken_along(each)]
+
+    def _is_taken_along(self, there: Fetched) -> bool:
+        """Whether it was entered in error, and so are the results that name it."""
+        return self._takes_back and there.kind in _GROUNDS and there.resource.get("status") == _WITHDRAWN
 
 
 def _rank(reference: str) -> tuple[int, str]:
@@ -181,7 +196,7 @@ def _named(kind: str, resource: Node, numbers: Numbers) -> Node:
 
 def _is_current(resource: Mapping[str, Any]) -> bool:
     """Whether it stands for itself: not withdrawn, not merged into another one."""
-    if resource.get("status") == "entered-in-error":
+    if resource.get("status") == _WITHDRAWN:
         return False
     links = resource.get("link", [])
     return not any(isinstance(each, dict) and each.get("type") == "replaced-by" for each in links)

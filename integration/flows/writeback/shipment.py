@@ -32,6 +32,8 @@ _WRITTEN: Final = frozenset(departure.ORDER)
 #: What one delivery may bring; more is a mistake in what refers to what.
 MOST: Final = 1000
 _PRELIMINARY: Final = frozenset({"registered", "preliminary"})
+_RESULTS: Final = frozenset({"Observation", "DiagnosticReport", "DocumentReference"})
+_WITHDRAWN: Final = "entered-in-error"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,12 @@ class Shipment:
     context: Mapping[str, Node] = field(repr=False)
     binaries: Mapping[str, Node] = field(repr=False)
     draft: bool = False
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether all of its results are entered in error: it says nothing about anybody any more."""
+        said = [item for item in self.items if item.named and item.kind in _RESULTS]
+        return bool(said) and all(item.resource.get("status") == _WITHDRAWN for item in said)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,3 +152,28 @@ def test_what_was_read_from_this_server_is_known_by_its_address(make):
     (report,) = bench.ehr.of("DiagnosticReport")
     assert "Patient/p7" == report["subject"]["reference"]
     assert "ServiceRequest/o7" == report["basedOn"][0]["reference"]
+
+
+@pytest.mark.parametrize("style", ["transaction", "writes"])
+@pytest.mark.parametrize("came_from_there", [False, True])
+def test_results_are_taken_back_with_an_order_in_error(make, style, came_from_there):
+    """It may be why they are taken back; new results of such an order are for a human."""
+    bench = make(style=style)
+    bench.admit()
+    message = bench.receive()
+    if came_from_there:
+        (own,) = bench.stored("ServiceRequest")
+        bench.write(message, {**own, "meta": {"source": "https://ehr.example/fhir/ServiceRequest/o9"}})
+    bench.deliver()
+    bench.ehr.resources["ServiceRequest/o9"]["status"] = "entered-in-error"
+    later = bench.receive("M2", hour="13", value="6.10", status="C")
+    for kind in ("DiagnosticReport", "Observation"):
+        for each in bench.stored(kind):
+            taken_back = {**each, "meta": {"source": each["meta"]["source"]}, "status": "entered-in-error"}
+            bench.write(later, taken_back, draft=False)
+    states = [(each.state, each.reason) for each in bench.deliver()]
+
+    assert [(S.DELIVERED, None), (S.PARKED, "order-unmatched"), *[(S.DELIVERED, None)] * 3] == states
+    there = [*bench.ehr.of("DiagnosticReport"), *bench.ehr.of("Observation")]
+    assert {"entered-in-error"} == {each["status"] for each in there}
+    assert {"ServiceRequest/o9"} == {each["basedOn"][0]["reference"] for each in there}
