@@ -33,7 +33,7 @@ def with_node(client: str, roles: Roles, modules: Path, files: list[Path]) -> li
         env={**os.environ, "NODE_PATH": str(modules)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert 0 == done.returncode, done.stderr
@@ -96,7 +96,7 @@ def test_mllp_send(roles: Roles, tmp_path: Path) -> None:
     done = subprocess.run(
         [str(program), "-p", str(roles.template.mllp_port), "-f", str(file), "--loose", "127.0.0.1"],
         capture_output=True,
-        timeout=60,
+        timeout=240,
         check=True,
     )
 

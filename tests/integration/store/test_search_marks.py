@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,12 @@ def test_names_numbers_and_codes_are_not_in_the_index(store: ResultStore) -> Non
     held = [str(value).casefold() for row in index(store) for value in row.values() if value is not None]
 
     assert held
-    assert [] == [word for word in WORDS if any(word.casefold() in each for each in held)]
+    assert [] == [word for word in WORDS if any(_holds(each, word.casefold()) for each in held)]
+
+
+def _holds(text: str, word: str) -> bool:
+    """As a word of its own; long ones anywhere. Marks are letters at random, in which "ana" may occur."""
+    return word in re.split(r"[^\w]+", text) or (("-" in word or len(word) >= 6) and word in text)
 
 
 def test_a_birth_date_is_found_whole_and_is_not_in_the_index(store: ResultStore) -> None:
