@@ -30,7 +30,7 @@ def run(folder: Path, *, rounds: int, messages: int = 300) -> dict[str, Any]:
 
         raws = [raw for _, raw in real()]
         # The warm-up of the first takes nothing away: the messages go through twice.
-        found["corpora"] = _measure(folder, [*raws[:20], *raws], f"{len(raws)} real-world ORU", rounds)
+        found["corpora"] = _measure(folder, [*raws[:20], *raws], f"{len(raws)} real-world messages", rounds)
     return {**found["nine segments"], **({"corpora": found["corpora"]} if "corpora" in found else {})}
 
 
