@@ -6,17 +6,17 @@ import getpass
 import json
 from collections.abc import Callable
 from functools import update_wrapper
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from integration import settings as configuration
+from integration.cli.stores import pass_settings_and_store
 from integration.flows.review import Done, Reviews
 from integration.flows.review_acts import Amendment, Decision
 from integration.flows.review_case import Case, sections
+from integration.settings import Settings
 from integration.wiring.review import build_reviews
-from integration.wiring.stores import demand_current_schema, open_store
+from integration.wiring.stores import Store
 from mappers.fhir import amending, spoken
 from mappers.fhir.report_sheet import row
 
@@ -26,16 +26,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 def pass_reviews(command: F) -> F:
     """Give a command the reviews of the open store as its first argument."""
 
-    @click.pass_obj
-    def with_reviews(config: Path | None, *arguments: Any, **options: Any) -> Any:
-        settings = configuration.load(config)
-        store = open_store(settings)
-        demand_current_schema(store)
-        try:
-            return command(build_reviews(settings, store), *arguments, **options)
-        finally:
-            store.database.close()
+    @pass_settings_and_store
+    def with_reviews(settings: Settings, store: Store, *arguments: Any, **options: Any) -> Any:
+        return command(build_reviews(settings, store), *arguments, **options)
 
+    # The same arguments as the command has, but for the first: mypy cannot know.
     return update_wrapper(with_reviews, command)  # type: ignore[return-value]
 
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from integration import settings as configuration
-from integration.wiring.stores import demand_current_schema, open_store
+from integration.settings import Settings
+from integration.wiring.stores import Store, demand_current_schema, open_store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,19 +29,15 @@ def pass_settings_and_store(command: F) -> F:
         finally:
             store.database.close()
 
+    # The same arguments as the command has, but for the first ones: mypy cannot know.
     return update_wrapper(with_both, command)  # type: ignore[return-value]
 
 
 def pass_store(command: F) -> F:
     """Give a command the open store as its first argument."""
 
-    @click.pass_obj
-    def with_store(config: Path | None, *arguments: Any, **options: Any) -> Any:
-        store = open_store(configuration.load(config))
-        demand_current_schema(store)
-        try:
-            return command(store, *arguments, **options)
-        finally:
-            store.database.close()
+    @pass_settings_and_store
+    def with_store(_: Settings, store: Store, *arguments: Any, **options: Any) -> Any:
+        return command(store, *arguments, **options)
 
-    return update_wrapper(with_store, command)  # type: ignore[return-value]
+    return update_wrapper(with_store, command)  # type: ignore[return-value]  # as above

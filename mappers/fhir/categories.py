@@ -16,6 +16,16 @@ Node = dict[str, Any]
 SECTIONS = "http://terminology.hl7.org/CodeSystem/v2-0074"
 OBSERVATION_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 
+#: US Core 9, us-core-documentreference-category.
+CLINICAL_NOTE: Node = {
+    "coding": [
+        {
+            "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+            "code": "clinical-note",
+            "display": "Clinical Note",
+        }
+    ]
+}
 _LABORATORY = frozenset(
     {"BG", "BLB", "CG", "CH", "CP", "GE", "HM", "IMM", "LAB", "MB", "MCB", "MYC", "OSL", "PAR", "PAT", "SP"}
     | {"SR", "TX", "URN", "VR"}

@@ -6,6 +6,7 @@ Labelled DICTAST; the recording itself stays where it is and is named by `contex
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from typing import Any
 
 from mappers.domain.documents import Document
@@ -13,16 +14,11 @@ from mappers.domain.findings import JudgedReport, Transcription
 from mappers.domain.identifiers import Identity
 from mappers.domain.times import Moment
 from mappers.fhir import attachment, labels
+from mappers.fhir.categories import CLINICAL_NOTE
 from mappers.fhir.datatypes import concept, pruned
 from mappers.fhir.filing import Filing
 
 Node = dict[str, Any]
-
-_CATEGORY = {
-    "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
-    "code": "clinical-note",
-    "display": "Clinical Note",
-}
 
 
 def write(  # noqa: PLR0913 - the parts of one transcript
@@ -55,7 +51,7 @@ def write(  # noqa: PLR0913 - the parts of one transcript
             "status": "current",
             "docStatus": "preliminary",
             "type": concept(report.code, filing.chart.account),
-            "category": [{"coding": [dict(_CATEGORY)]}],
+            "category": [deepcopy(CLINICAL_NOTE)],
             "subject": filing.whose.get("subject"),
             "date": date.text,
             "author": [{"reference": author}],

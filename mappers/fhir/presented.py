@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -15,17 +16,13 @@ from mappers.domain.documents import Document
 from mappers.domain.identifiers import Identity
 from mappers.domain.sheet import Marked, Picture
 from mappers.fhir import attachment
+from mappers.fhir.categories import CLINICAL_NOTE
 from mappers.fhir.datatypes import URI_SYSTEM, pruned, text
 from mappers.fhir.report_sheet import MARKED_REGION
 
 Node = dict[str, Any]
 
 _LOINC = "http://loinc.org"
-_CATEGORY = {
-    "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
-    "code": "clinical-note",
-    "display": "Clinical Note",
-}
 #: LOINC codes of the notes that US Core 9 names (clinical-notes).
 NOTES = {
     "11488-4": "Consult note", "18842-5": "Discharge summary", "34117-2": "History and physical note",
@@ -87,7 +84,7 @@ def document(report: Node, *, authors: Sequence[str], signer: Node | None = None
             "status": "entered-in-error" if report["status"] in _GONE else "current",
             "docStatus": _DOC_STATUS.get(report["status"], "preliminary"),
             "type": _type(report),
-            "category": [{"coding": [dict(_CATEGORY)]}],
+            "category": [deepcopy(CLINICAL_NOTE)],
             "subject": report.get("subject"),
             "date": report.get("issued"),
             "author": [{"reference": author} for author in authors],

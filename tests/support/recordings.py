@@ -7,6 +7,7 @@ import shutil
 import struct
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,13 +68,13 @@ def lying_header(seconds: float) -> bytes:
     return bytes(content)
 
 
-def in_dicom(samples: np.ndarray, *, rate: int = 8_000, interpretation: str = "SS") -> bytes:
-    """A DICOM voice recording (Basic Voice Audio)."""
+def _instance(sop_class: str) -> Any:
+    """An instance of this class without its content."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.9.4.1"
+    meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = generate_uid()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = Dataset()
@@ -82,6 +83,14 @@ def in_dicom(samples: np.ndarray, *, rate: int = 8_000, interpretation: str = "S
         meta.MediaStorageSOPClassUID,
         meta.MediaStorageSOPInstanceUID,
     )
+    return dataset
+
+
+def in_dicom(samples: np.ndarray, *, rate: int = 8_000, interpretation: str = "SS") -> bytes:
+    """A DICOM voice recording (Basic Voice Audio)."""
+    from pydicom.dataset import Dataset
+
+    dataset = _instance("1.2.840.10008.5.1.4.1.1.9.4.1")
     dataset.Modality = "AU"
     waveform = Dataset()
     waveform.NumberOfWaveformChannels = 1
@@ -99,19 +108,7 @@ def in_dicom(samples: np.ndarray, *, rate: int = 8_000, interpretation: str = "S
 
 def encapsulated(content: bytes) -> bytes:
     """A recording as an encapsulated document of DICOM."""
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, generate_uid
-
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.104.1"
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset = Dataset()
-    dataset.file_meta = meta
-    dataset.SOPClassUID, dataset.SOPInstanceUID = (
-        meta.MediaStorageSOPClassUID,
-        meta.MediaStorageSOPInstanceUID,
-    )
+    dataset = _instance("1.2.840.10008.5.1.4.1.1.104.1")
     dataset.MIMETypeOfEncapsulatedDocument = "audio/wav"
     dataset.EncapsulatedDocument = content + b"\0" * (len(content) % 2)
     dataset.EncapsulatedDocumentLength = len(content)

@@ -24,19 +24,10 @@ from integration.flows.writeback.shipment import Item
 from mappers.domain.coding import LOINC
 from mappers.domain.issues import Severity
 from mappers.fhir import departure, erasure, r4
+from mappers.fhir.categories import CLINICAL_NOTE
 
 Node = dict[str, Any]
 
-#: US Core 9, us-core-documentreference-category.
-CLINICAL_NOTE: Final[Node] = {
-    "coding": [
-        {
-            "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
-            "code": "clinical-note",
-            "display": "Clinical Note",
-        }
-    ]
-}
 _NOTES: Final = frozenset({"text/plain", "application/pdf"})
 _WITHDRAWN: Final = "entered-in-error"
 _PARTIAL: Final = ("resourceType", "id", "status", "subject")
